@@ -1,0 +1,127 @@
+"""The acknowledgement rule: how every function answers Pub/Sub, in one place.
+
+| what happened                               | log      | HTTP | what Pub/Sub does                                    |
+|---------------------------------------------|----------|------|------------------------------------------------------|
+| handled                                     | INFO     | 204  | acknowledged                                         |
+| `Irrelevant`: in order, nobody's concern    | DEBUG    | 204  | acknowledged                                         |
+| `Refused`: can never succeed; parked by us  | ERROR    | 204  | acknowledged: refused once, kept in the dead letters |
+| `Refused`, and parking it failed            | ERROR    | 422  | again with backoff, then its own dead-letter rule    |
+| `Busy`: not now                             | INFO     | 503  | again with backoff                                   |
+| any other exception: a bug or bad weather   | ERROR    | 500  | again with backoff, then its own dead-letter rule    |
+| no POST: a person or a probe                | -        | 405  | never sends one                                      |
+
+Pub/Sub takes 102, 200, 201, 202 and 204 for an acknowledgement and everything else, or silence until the deadline,
+for a refusal: https://cloud.google.com/pubsub/docs/push#receive_push. How often "again" is, and after how many attempts
+a message is a dead letter, stands in the subscription. No message is delivered for ever, and none is lost in silence.
+
+A parked message keeps its data and attributes and gains `poolwright-*` attributes that say why.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Request
+
+from poolwright import logs
+from poolwright.events.envelope import Message, check_size, open_envelope
+from poolwright.verdicts import Busy, Irrelevant, Refused
+
+Answer = tuple[str, int]
+Event = TypeVar("Event")
+
+ACKNOWLEDGED: Answer = ("", 204)
+
+# https://cloud.google.com/pubsub/quotas#resource_limits
+_MAX_PUBLISH_BYTES = 10_000_000
+_MAX_ATTRIBUTES = 100
+_MAX_ATTRIBUTE_BYTES = 1024
+
+log = logging.getLogger("poolwright.delivery")
+
+
+def deliver(
+    request: Request, *, function: str, decode: Callable[[Message], Event], handle: Callable[[Event], str]
+) -> Answer:
+    """Takes one push from request to answer. `handle` returns a sentence that says what was done."""
+    if request.method != "POST":
+        return "This function takes pushes of Pub/Sub alone.", 405
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    with logs.context(headers, function=function):
+        try:
+            check_size(request.content_length or 0)
+            message = open_envelope(request.get_data(), headers)
+        except Refused as refusal:
+            return _refuse(refusal, data=request.get_data(), attributes={}, subscription="", function=function)
+        with logs.context(
+            message_id=message.id,
+            subscription=message.subscription,
+            delivery_attempt=str(message.delivery_attempt or ""),
+        ):
+            return _answer(message, function=function, decode=decode, handle=handle)
+
+
+def _answer(
+    message: Message, *, function: str, decode: Callable[[Message], Event], handle: Callable[[Event], str]
+) -> Answer:
+    try:
+        log.info("message %s: %s", message.id, handle(decode(message)))
+    except Irrelevant as verdict:
+        log.debug("message %s concerns nobody: %s", message.id, verdict.reason)
+    except Busy as verdict:
+        log.info("message %s comes again later: %s", message.id, verdict.reason)
+        return "Busy, deliver it again later.", 503
+    except Refused as refusal:
+        refusal.message_id = message.id
+        return _refuse(
+            refusal,
+            data=message.data,
+            attributes=dict(message.attributes),
+            subscription=message.subscription,
+            function=function,
+        )
+    except Exception:
+        log.exception("message %s failed, Pub/Sub delivers it again", message.id)
+        return "Failed, see the log.", 500
+    return ACKNOWLEDGED
+
+
+def _refuse(refusal: Refused, *, data: bytes, attributes: dict[str, str], subscription: str, function: str) -> Answer:
+    message_id = refusal.message_id or "unknown"
+    reasons = {
+        "poolwright-function": function,
+        "poolwright-subscription": subscription,
+        "poolwright-message-id": message_id,
+        "poolwright-where": refusal.where,
+        "poolwright-problem": refusal.problem,
+        "poolwright-remedy": refusal.remedy,
+    }
+    kept = dict(list(attributes.items())[: _MAX_ATTRIBUTES - len(reasons)])
+    failure = _park(data, kept | {name: _cut(text) for name, text in reasons.items() if text})
+    log.error(
+        "message %s refused: %s: %s. %s%s",
+        message_id,
+        refusal.where,
+        refusal.problem,
+        refusal.remedy,
+        f" (not parked: {failure}; Pub/Sub delivers it again)" if failure else "",
+        extra={"labels": {"message_id": message_id, "where": refusal.where}},
+    )
+    return ("Refused, see the log.", 422) if failure else ACKNOWLEDGED
+
+
+def _park(data: bytes, attributes: dict[str, str]) -> str:
+    """Publishes a refused message to the dead-letter topic. Returns why it could not, or nothing."""
+    if len(data) + sum(len(name) + len(text.encode()) for name, text in attributes.items()) > _MAX_PUBLISH_BYTES:
+        return "it is too large to publish"
+    try:
+        from poolwright.bootstrap import ports, settings
+
+        ports().publisher.publish(settings().dead_letter_topic, data, attributes)
+    except Exception as error:
+        return f"publishing failed with {type(error).__name__}: {error}"
+    return ""
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_MAX_ATTRIBUTE_BYTES].decode(errors="ignore")

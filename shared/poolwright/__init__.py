@@ -1,0 +1,1 @@
+"""Keeps GKE node pools on your own boot images and at the GPU capacity they need."""
