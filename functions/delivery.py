@@ -6,8 +6,8 @@
 | `Irrelevant`: in order, nobody's concern    | DEBUG    | 204  | acknowledged                                         |
 | `Refused`: can never succeed; parked by us  | ERROR    | 204  | acknowledged: refused once, kept in the dead letters |
 | `Refused`, and parking it failed            | ERROR    | 422  | again with backoff, then its own dead-letter rule    |
-| `Busy`: not now                             | INFO     | 503  | again with backoff                                   |
-| any other exception: a bug or bad weather   | ERROR    | 500  | again with backoff, then its own dead-letter rule    |
+| `Busy`: not now, be it lease or weather     | INFO     | 503  | again with backoff                                   |
+| any other exception: a bug                  | ERROR    | 500  | again with backoff, then its own dead-letter rule    |
 | no POST: a person or a probe                | -        | 405  | never sends one                                      |
 
 Pub/Sub takes 102, 200, 201, 202 and 204 for an acknowledgement and everything else, or silence until the deadline,
@@ -115,9 +115,10 @@ def _park(data: bytes, attributes: dict[str, str]) -> str:
     if len(data) + sum(len(name) + len(text.encode()) for name, text in attributes.items()) > _MAX_PUBLISH_BYTES:
         return "it is too large to publish"
     try:
-        from poolwright.bootstrap import ports, settings
+        from poolwright.bootstrap import ports
 
-        ports().publisher.publish(settings().dead_letter_topic, data, attributes)
+        outside = ports()
+        outside.publisher.publish(outside.dead_letter_topic, data, attributes)
     except Exception as error:
         return f"publishing failed with {type(error).__name__}: {error}"
     return ""
