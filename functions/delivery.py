@@ -97,7 +97,7 @@ def _refuse(refusal: Refused, *, data: bytes, attributes: dict[str, str], subscr
         "poolwright-remedy": refusal.remedy,
     }
     kept = dict(list(attributes.items())[: _MAX_ATTRIBUTES - len(reasons)])
-    failure = _park(data, kept | {name: _cut(text) for name, text in reasons.items() if text})
+    failure = _park(data, kept | {name: _cut(logs.redact(text)) for name, text in reasons.items() if text})
     log.error(
         "message %s refused: %s: %s. %s%s",
         message_id,

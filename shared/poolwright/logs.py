@@ -20,6 +20,7 @@ from typing import Any
 
 _OURS = "poolwright"
 _LEVEL_VARIABLE = "POOLWRIGHT_LOG_LEVEL"
+_MAX_CHARACTERS = 60_000  # an entry has 256 KB at most, https://cloud.google.com/logging/quotas#log-limits
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -93,7 +94,7 @@ def _entry(record: logging.LogRecord) -> dict[str, Any]:
     labels = {**context.labels, **getattr(record, "labels", {})}
     return {
         "severity": record.levelname,
-        "message": redact(message),
+        "message": redact(message[:_MAX_CHARACTERS]),
         "logging.googleapis.com/labels": {name: redact(str(text)) for name, text in labels.items()},
         "logging.googleapis.com/sourceLocation": {
             "file": record.pathname,
@@ -108,16 +109,16 @@ def _entry(record: logging.LogRecord) -> dict[str, Any]:
 # the metadata it refuses, and a kube-env is full of keys.
 _SECRETS = re.compile(
     r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"  # PEM
-    r"|(?<=[A-Z_]KEY: )\S+|(?<=[A-Z_]CERT: )\S+|(?<=[A-Z_]TOKEN: )\S+|(?<=CA_CERT_BUNDLE: )\S+"  # kube-env
-    r"|(?<=Bearer )\S+"
-    r"|[A-Za-z0-9+/_-]{120,}={0,2}",  # certificates and keys are base64
+    r"|[A-Za-z0-9+/_-]{120,}={0,2}"  # certificates and keys are base64
+    r"|(?P<name>Bearer |[A-Z0-9_]{0,40}(?:KEY|CERT|BUNDLE|TOKEN|SECRET|PASSWORD)[\"']?+\s*+[:=]\s*+[\"']?+)"
+    r"(?!-----BEGIN)\S+",
     re.DOTALL,
 )
 
 
 def redact(text: str) -> str:
     """`text` without what looks like a key, a certificate or a token."""
-    return _SECRETS.sub("[redacted]", text)
+    return _SECRETS.sub(r"\g<name>[redacted]", text)
 
 
 _CLOUD_TRACE = re.compile(r"^([0-9a-fA-F]{32})(?:/(\d{1,20}))?(?:;o=(\d))?")

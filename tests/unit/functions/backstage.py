@@ -40,7 +40,7 @@ class Backstage:
 
     def service(self, name: str) -> ModuleType:
         def handle(event: Any, ports: Any) -> str:
-            assert ports.publisher is self
+            assert ports.publisher == self
             self.handled.append((name, event))
             return self.outcome(event)
 

@@ -245,6 +245,14 @@ def test_the_callers_token_is_never_parked(serve: Serve, backstage: Backstage) -
     assert "caller-token-canary" not in json.dumps(attributes)
 
 
+def test_a_reason_that_quotes_a_key_is_parked_without_it(serve: Serve, backstage: Backstage, lines: Lines) -> None:
+    backstage.outcome = raising(Refused("template", "Compute refused 'KUBELET_KEY: c4n4ry'", "Look at the template"))
+    serve("step").post("/", json=push(WORK))
+    written = json.dumps([attributes for _, _, attributes in backstage.parked]) + json.dumps(lines())
+    assert "KUBELET_KEY" in written
+    assert "c4n4ry" not in written
+
+
 def test_lines_carry_the_requests_trace(serve: Serve, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme-gpu")
     headers = {"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"}
