@@ -1,0 +1,46 @@
+"""Pools that are never touched."""
+
+from __future__ import annotations
+
+import msgspec
+
+from poolwright.boot_images.resources import InstanceTemplate
+
+_POOL = "cloud.google.com/gke-nodepool"
+
+
+class Exclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """What is excluded; A100s unless the environment says otherwise, because they are scarce.
+
+    `accelerators` are Compute's names (`nvidia-tesla-a100`), `machine_families` the part of a machine type before the
+    first dash (`a2`), `pools` node pool names, `labels` node labels of which one match excludes.
+    """
+
+    accelerators: tuple[str, ...] = ("nvidia-tesla-a100", "nvidia-a100-80gb")
+    machine_families: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def excluded_by(self, template: InstanceTemplate) -> str | None:
+        """Which rule excludes a pool with this template, in words; None where none does."""
+        labels = template.node_labels
+        named = {*template.accelerators, labels.get("cloud.google.com/gke-accelerator", "")}
+        for accelerator in self.accelerators:
+            if accelerator in named or _implied(template.machine_type) == accelerator:
+                return f"accelerator {accelerator} is excluded"
+        if (machine_family := template.machine_type.partition("-")[0]) in self.machine_families:
+            return f"machine family {machine_family} is excluded"
+        if (pool := labels.get(_POOL, "")) in self.pools:
+            return f"pool {pool} is excluded"
+        for key, value in self.labels.items():
+            if labels.get(key) == value:
+                return f"label {key}={value} is excluded"
+        return None
+
+
+def _implied(machine_type: str) -> str:
+    """The accelerator that an A2 machine has without its template saying so
+    (https://cloud.google.com/compute/docs/accelerator-optimized-machines)."""
+    if machine_type.startswith("a2-ultragpu"):
+        return "nvidia-a100-80gb"
+    return "nvidia-tesla-a100" if machine_type.startswith("a2-") else ""

@@ -1,0 +1,56 @@
+"""Which template GKE means a pool's nodes to be made from; docs/designs/which-template-is-gkes.md says why so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from poolwright.boot_images.outcomes import Refusal
+from poolwright.boot_images.provenance import is_ours
+from poolwright.boot_images.resources import InstanceTemplate
+from poolwright.references import PoolRef
+
+_POOL_LABEL = "cloud.google.com/gke-nodepool"
+
+
+def name_prefix(pool: PoolRef) -> str:
+    """What the names of a pool's templates begin with, as far as GKE's shortening leaves it: good for listing."""
+    return f"gke-{pool.cluster.name[:10]}"
+
+
+def current(
+    *, own: InstanceTemplate, templates: Iterable[InstanceTemplate], pool: PoolRef, cluster_uid: str
+) -> InstanceTemplate | Refusal:
+    """GKE's current template of a pool.
+
+    `own` is the group's present template: GKE's unless it is ours. Then it is the newest of `templates` (any listing
+    that holds the pool's, global and regional) that GKE issued for this cluster and pool; none, or two of the same
+    age with different contents, is a refusal.
+    """
+    if not is_ours(own):
+        return own
+    issued = [template for template in templates if not is_ours(template) and _is_of(template, pool, cluster_uid)]
+    if not issued:
+        return Refusal(
+            "ambiguous",
+            f"No template that GKE issued for pool {pool.name} of cluster {pool.cluster.name} exists any more, and the "
+            f"group's own, {own.name}, is ours; upgrade or recreate the pool to have GKE issue one.",
+        )
+    if undated := [template.name for template in issued if template.created is None]:
+        return Refusal("ambiguous", f"Template {undated[0]} has no readable creation time, so none is surely newest.")
+    newest = max(template.created for template in issued if template.created)
+    candidates = sorted((t for t in issued if t.created == newest), key=lambda template: template.name)
+    if any(other.properties != candidates[0].properties for other in candidates[1:]):
+        names = " and ".join(template.name for template in candidates)
+        return Refusal("ambiguous", f"GKE issued {names} for pool {pool.name} at the same moment, and they differ.")
+    return candidates[0]
+
+
+def _is_of(template: InstanceTemplate, pool: PoolRef, cluster_uid: str) -> bool:
+    """Whether the template is of this cluster and pool, by what it would tell its nodes."""
+    metadata = template.metadata
+    return (
+        template.name.startswith("gke-")
+        and metadata.get("cluster-uid") == cluster_uid
+        and metadata.get("cluster-name") == pool.cluster.name
+        and template.node_labels.get(_POOL_LABEL) == pool.name
+    )
