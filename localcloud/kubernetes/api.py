@@ -87,7 +87,10 @@ class KubernetesApi:
     ) -> Json:  # fmt: skip
         """Change a part; a merge patch unless `media` says otherwise."""
         found, options = self._objects.kinds.named(kind), Options(validation="Strict", subresource=subresource)
-        return copy.deepcopy(patch(self._objects, found, namespace, name, dict(body), media, options)[0])
+        patched, _ = patch(
+            self._objects, found, namespace=namespace, name=name, body=dict(body), media=media, options=options
+        )
+        return copy.deepcopy(patched)
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> None:
         """Begin or do the removal of an object; `grace` in seconds."""

@@ -13,7 +13,15 @@ from localcloud.kubernetes.columns import Cell, Column, age_of, of
 
 Json = dict[str, Any]
 
-_STEP = re.compile(r"""\.(?P<name>(?:[^.\[\\]|\\.)+)|\[(?P<index>\*|-?\d+)\]|\['(?P<quoted>[^']+)'\]|\[\?\(@\.(?P<field>[\w.-]+)\s*==\s*["'](?P<equal>[^"']*)["']\)\]""")
+_STEP = re.compile(
+    r"""
+    \.(?P<name>(?:[^.\[\\]|\\.)+)
+    | \[(?P<index>\*|-?\d+)\]
+    | \['(?P<quoted>[^']+)'\]
+    | \[\?\(@\.(?P<field>[\w.-]+)\s*==\s*["'](?P<equal>[^"']*)["']\)\]
+    """,
+    re.VERBOSE,
+)
 
 
 def of_version(version: Json) -> list[Column]:
@@ -49,7 +57,7 @@ def _cell(path: str, wanted: str) -> Cell:
 
 
 def find(obj: Any, path: str) -> list[Any]:
-    """The values at a JSONPath of the simple kind that definitions use: `.a.b[0].c`, `.a[?(@.type=="x")].b`, `.a[*]`."""
+    """The values at a JSONPath of the kind definitions use: `.a.b[0].c`, `.a[?(@.type=="x")].b`, `.a[*]`."""
     found = [obj]
     for match in _STEP.finditer(path.strip("{}")):
         found = [value for item in found for value in _step(item, match)]
@@ -57,8 +65,9 @@ def find(obj: Any, path: str) -> list[Any]:
 
 
 def _step(item: Any, match: re.Match[str]) -> list[Any]:
-    if (name := match["name"] or match["quoted"]) is not None:
-        return [item[name.replace("\\.", ".")]] if isinstance(item, dict) and name.replace("\\.", ".") in item else []
+    if name := match["name"] or match["quoted"]:
+        plain = name.replace("\\.", ".")
+        return [item[plain]] if isinstance(item, dict) and plain in item else []
     if not isinstance(item, list):
         return []
     if match["field"]:

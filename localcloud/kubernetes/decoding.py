@@ -17,7 +17,7 @@ Json = dict[str, Any]
 _GO_TYPES = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64"}
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A value that its field cannot hold: `path` from the root, `wanted` and `found` in Go's words."""
 
     def __init__(self, path: str, found: str, wanted: str) -> None:
@@ -34,7 +34,7 @@ def decode(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[str]]:
     unknown: list[str] = []
     try:
         pruned = _walk(schemas, schemas.of(kind), obj, "", unknown, typed=True)
-    except Mismatch as mismatch:
+    except MismatchError as mismatch:
         raise bad_request(
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
             f"{mismatch.found} into Go struct field {kind.kind}.{mismatch.path} of type {mismatch.wanted}"
@@ -49,7 +49,7 @@ def _decode_custom(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[
     try:
         meta = obj.get("metadata") or {}
         pruned["metadata"] = _walk(schemas, schemas.metadata(), meta, "metadata", unknown, typed=True)
-    except Mismatch as mismatch:
+    except MismatchError as mismatch:
         raise bad_request(
             f"json: cannot unmarshal {mismatch.found} into Go struct field ObjectMeta.{mismatch.path} "
             f"of type {mismatch.wanted}"
@@ -75,7 +75,7 @@ def _walk(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[s
 def _object(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[str], *, typed: bool) -> Any:
     if not isinstance(value, dict):
         if typed:
-            raise Mismatch(path, _go_kind(value), "map[string]interface {}")
+            raise MismatchError(path, _go_kind(value), "map[string]interface {}")
         return value
     properties = schema.get("properties") or {}
     extra = schema.get("additionalProperties")
@@ -105,7 +105,7 @@ def _scalar(schema: Json, value: Any, path: str) -> Any:
         "number": isinstance(value, int | float) and not isinstance(value, bool),
     }.get(wanted, False)
     if not fits:
-        raise Mismatch(path, _go_kind(value), _GO_TYPES.get(wanted, "[]interface {}"))
+        raise MismatchError(path, _go_kind(value), _GO_TYPES.get(wanted, "[]interface {}"))
     return value
 
 

@@ -19,7 +19,7 @@ from localcloud.kubernetes.store import address
 
 Json = dict[str, Any]
 
-TOO_OLD_TOKEN = (
+TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter."
 )
@@ -101,5 +101,5 @@ def _read_token(objects: Objects, token: str) -> tuple[str, str]:
     except (ValueError, KeyError, TypeError):
         raise bad_request("continue key is not valid: it was not issued by this server") from None
     if not objects.store.knows_since(int(version)):
-        raise expired(TOO_OLD_TOKEN)
+        raise expired(TOO_OLD)
     return version, after

@@ -77,7 +77,7 @@ def to_paths(fields: Json, at: Path = ()) -> set[Path]:
     return set().union(*(to_paths(inner, (*at, step)) for step, inner in fields.items()))
 
 
-def record(schemas: Schemas, schema: Json, old: Json, new: Json, manager: str, stamp: Stamp) -> None:
+def record(*, schemas: Schemas, schema: Json, old: Json, new: Json, manager: str, stamp: Stamp) -> None:
     """Note in `new` that an ordinary write of `manager` set what differs from `old`; others lose those fields."""
     if not manager:
         return

@@ -53,7 +53,7 @@ class Deletion:
 
 
 class Objects:
-    """The verbs on stored objects. Objects given in are copied, objects given out are the stored ones: do not change them."""
+    """The verbs on stored objects. Objects given in are copied; those given out are stored: do not change them."""
 
     def __init__(self, *, store: Store, kinds: Kinds, schemas: Schemas, now: Callable[[], float]) -> None:
         self.store = store
@@ -98,7 +98,7 @@ class Objects:
             if (first := defaults.first_status(kind.key)) is not None:
                 obj["status"] = first
         self._refuse(kind, obj, self._problems(kind, obj))
-        managed.record(self.schemas, self.schemas.of(kind), {}, obj, options.manager, self._stamp(kind, options))
+        self._record(kind, {}, obj, options)
         return obj if options.dry_run else self.store.put(kind.key, obj)
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Json, options: Options = Options()) -> Json:
@@ -135,7 +135,7 @@ class Objects:
             del new["metadata"]["generation"]
         if new == old:
             return old
-        managed.record(self.schemas, self.schemas.of(kind), old, new, options.manager, self._stamp(kind, options))
+        self._record(kind, old, new, options)
         if options.dry_run:
             return new
         if self._is_over(new):
@@ -268,8 +268,11 @@ class Objects:
         starts_to_go = "deletionTimestamp" in new["metadata"] and "deletionTimestamp" not in old["metadata"]
         return current if same and not starts_to_go else current + 1
 
-    def _stamp(self, kind: Kind, options: Options) -> managed.Stamp:
-        return managed.Stamp(kind.api_version, timestamp(self.now()), options.subresource)
+    def _record(self, kind: Kind, old: Json, new: Json, options: Options) -> None:
+        stamp = managed.Stamp(kind.api_version, timestamp(self.now()), options.subresource)
+        managed.record(
+            schemas=self.schemas, schema=self.schemas.of(kind), old=old, new=new, manager=options.manager, stamp=stamp
+        )
 
     def _is_over(self, obj: Json) -> bool:
         """A terminating object without finalizers and without grace left."""
@@ -325,4 +328,5 @@ def _strict_message(kind: Kind, unknown: list[str]) -> str:
     listed = ", ".join(f'unknown field "{path}"' for path in unknown)
     if kind.custom is not None:
         return f"strict decoding error: {listed}"
-    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {listed}'
+    what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+    return f"{what}: strict decoding error: {listed}"

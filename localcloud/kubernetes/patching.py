@@ -31,11 +31,11 @@ def media_types(kind: Kind) -> list[str]:
 
 
 def patch(
-    objects: Objects, kind: Kind, namespace: str, name: str, body: Any, media: str, options: Options
+    objects: Objects, kind: Kind, *, namespace: str, name: str, body: Any, media: str, options: Options
 ) -> tuple[Json, bool]:
     """The patched object and whether it is new (an apply may create)."""
     if media == APPLY_PATCH:
-        return _apply(objects, kind, namespace, name, body, options)
+        return _apply(objects, kind, namespace=namespace, name=name, body=body, options=options)
     old = objects.get(kind, namespace, name)
     if media == JSON_PATCH:
         new = json_patch(old, body)
@@ -52,7 +52,7 @@ def patch(
 
 
 def _apply(
-    objects: Objects, kind: Kind, namespace: str, name: str, body: Any, options: Options
+    objects: Objects, kind: Kind, *, namespace: str, name: str, body: Any, options: Options
 ) -> tuple[Json, bool]:
     if not isinstance(body, dict):
         raise errors.bad_request("error decoding YAML: an apply configuration is an object")

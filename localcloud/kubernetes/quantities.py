@@ -18,13 +18,8 @@ _UNITS = {
 @cache
 def number(text: str) -> Decimal:
     """The quantity as a number; a ValueError says what did not parse."""
-    for unit, factor in _UNITS.items():
-        if text.endswith(unit):
-            digits = text.removesuffix(unit)
-            break
-    else:
-        digits, factor = text, Decimal(1)
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
     try:
-        return Decimal(digits) * factor
+        return Decimal(text.removesuffix(unit)) * _UNITS.get(unit, Decimal(1))
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a quantity; write it like 500m, 2 or 16Gi") from None

@@ -158,10 +158,10 @@ class _Call:
     async def _patch(self) -> web.Response:
         body = await bodies.read(self._request, allowed=patching.media_types(self._kind))
         media = self._request.headers.get("Content-Type", "").partition(";")[0].strip()
-        options = self._options
         patched, is_new = patching.patch(
-            self._objects, self._kind, self._target.namespace, self._target.name, body, media, options
-        )
+            self._objects, self._kind, namespace=self._target.namespace, name=self._target.name, body=body,
+            media=media, options=self._options,
+        )  # fmt: skip
         return self._object(patched, status=201 if is_new else 200)
 
     async def _delete(self) -> web.Response:
