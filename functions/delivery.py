@@ -6,7 +6,7 @@
 | `Irrelevant`: in order, nobody's concern    | DEBUG    | 204  | acknowledged                                         |
 | `Refused`: can never succeed; parked by us  | ERROR    | 204  | acknowledged: refused once, kept in the dead letters |
 | `Refused`, and parking it failed            | ERROR    | 422  | again with backoff, then its own dead-letter rule    |
-| `Busy`: not now, be it lease or weather     | INFO     | 503  | again with backoff                                   |
+| `Busy`: not now (a lease, an API's weather) | INFO     | 503  | again with backoff                                   |
 | any other exception: a bug                  | ERROR    | 500  | again with backoff, then its own dead-letter rule    |
 | no POST: a person or a probe                | -        | 405  | never sends one                                      |
 

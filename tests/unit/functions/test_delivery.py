@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from poolwright.services.ports import Weather
 from poolwright.verdicts import Busy, Irrelevant, Refused
 from tests.payloads.samples import MESSAGE_ID, SUBSCRIPTION, changed, load, push
 from tests.unit.functions.backstage import ENTRY_POINTS, Backstage, Lines, Serve
@@ -82,15 +83,16 @@ def test_a_service_that_finds_nothing_to_do_acknowledges(serve: Serve, backstage
     assert backstage.parked == []
 
 
+@pytest.mark.parametrize("error", [Busy("somebody holds the lease"), Weather("Compute: rate limit")])
 def test_what_cannot_be_done_now_is_asked_for_again_without_an_error(
-    serve: Serve, backstage: Backstage, lines: Lines
+    error: Exception, serve: Serve, backstage: Backstage, lines: Lines
 ) -> None:
-    backstage.outcome = raising(Busy("somebody holds the lease"))
+    backstage.outcome = raising(error)
     assert serve("step").post("/", json=push(WORK)).status_code == 503
     assert backstage.parked == []
     [line] = lines()
     assert line["severity"] == "INFO"
-    assert line["message"] == f"message {MESSAGE_ID} comes again later: somebody holds the lease"
+    assert line["message"] == f"message {MESSAGE_ID} comes again later: {error}"
 
 
 def test_a_bug_is_one_error_line_with_its_stack_and_comes_again(
