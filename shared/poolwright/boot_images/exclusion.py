@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from poolwright.boot_images.resources import InstanceTemplate
@@ -24,13 +26,24 @@ class Exclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     def excluded_by(self, template: InstanceTemplate) -> str | None:
         """Which rule excludes a pool with this template, in words; None where none does."""
         labels = template.node_labels
-        named = {*template.accelerators, labels.get("cloud.google.com/gke-accelerator", "")}
+        return self.excludes(
+            pool=labels.get(_POOL, ""),
+            machine_type=template.machine_type,
+            accelerators=(*template.accelerators, labels.get("cloud.google.com/gke-accelerator", "")),
+            labels=labels,
+        )
+
+    def excludes(
+        self, *, pool: str, machine_type: str, accelerators: Iterable[str], labels: Mapping[str, str]
+    ) -> str | None:
+        """The same for what GKE says of a pool; `labels` are its node labels."""
+        named = {*accelerators}
         for accelerator in self.accelerators:
-            if accelerator in named or _implied(template.machine_type) == accelerator:
+            if accelerator in named or _implied(machine_type) == accelerator:
                 return f"accelerator {accelerator} is excluded"
-        if (machine_family := template.machine_type.partition("-")[0]) in self.machine_families:
+        if (machine_family := machine_type.partition("-")[0]) in self.machine_families:
             return f"machine family {machine_family} is excluded"
-        if (pool := labels.get(_POOL, "")) in self.pools:
+        if pool in self.pools:
             return f"pool {pool} is excluded"
         for key, value in self.labels.items():
             if labels.get(key) == value:

@@ -19,6 +19,7 @@ from poolwright.secret import Secret
 _NAME_LENGTH = 63
 _HASH_LENGTH = 10
 _GKE_HASH = re.compile(r"-[0-9a-f]{8}\Z")
+_OUR_NAME = re.compile(rf"-pw-(\d+)-[0-9a-f]{{{_HASH_LENGTH}}}$")
 _PROJECT = re.compile(r"projects/[^/]+/")
 _SHOWN_METADATA = frozenset({"cluster-location", "cluster-name", "cluster-uid", "gci-update-strategy", "kube-labels"})
 
@@ -91,6 +92,12 @@ def name_of(gke_name: str, run_id: int, body: Json) -> str:
     suffix = f"-pw-{run_id}-{hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]}"
     prefix = _GKE_HASH.sub("", gke_name)
     return prefix[: _NAME_LENGTH - len(suffix)].rstrip("-") + suffix
+
+
+def run_id_of(template: str) -> int | None:
+    """The run id in the name of a template of ours, None in any other name."""
+    found = _OUR_NAME.search(template)
+    return int(found[1]) if found else None
 
 
 def _body(gke_template: InstanceTemplate, image: BootImage, substitutions: Substitutions) -> Json:

@@ -1,0 +1,1 @@
+"""What a provisioner is, what it sees, and what it decides: pure."""

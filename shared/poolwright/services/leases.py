@@ -1,0 +1,74 @@
+"""One hand on a thing: leases in the store, with an end, so that a holder who died blocks nobody for long."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from poolwright.services.ports import Conflict, Ports, Stored
+
+COLLECTION = "leases"
+SECONDS = 90.0  # longer than any invocation lives
+LONG_SECONDS = 600.0  # for what spans several steps; renewed at each
+
+
+class Held(Exception):
+    """Somebody else has it; the text says who, and for how long at most."""
+
+
+def take(ports: Ports, key: str, *, holder: str, seconds: float) -> None:
+    """Take or renew the lease. Held."""
+    now = ports.clock.now()
+    stored = ports.store.get(COLLECTION, key)
+    if stored is not None and stored.body["holder"] != holder and stored.body["until"] > now:
+        _note_that_somebody_asked(ports, stored)
+        left = stored.body["until"] - now
+        raise Held(f"{key} is in the hands of {stored.body['holder']} for {left:.0f} s more at most")
+    body = {"holder": holder, "until": now + seconds, "asked": False}
+    try:
+        ports.store.put(COLLECTION, key, body, version=stored.version if stored else None)
+    except Conflict:
+        raise Held(f"{key} was taken by somebody else at this moment") from None
+
+
+def give_back(ports: Ports, key: str, *, holder: str) -> bool:
+    """End the lease; whether somebody asked for it meanwhile."""
+    stored = ports.store.get(COLLECTION, key)
+    if stored is None or stored.body["holder"] != holder:
+        return False
+    try:
+        ports.store.delete(COLLECTION, key, version=stored.version)
+    except Conflict:  # somebody asked just now
+        return give_back(ports, key, holder=holder)
+    return bool(stored.body["asked"])
+
+
+def _note_that_somebody_asked(ports: Ports, stored: Stored) -> None:
+    """So that a burst of messages is one more look of the holder, and none is lost."""
+    if stored.body["asked"]:
+        return
+    try:
+        ports.store.put(COLLECTION, stored.key, stored.body | {"asked": True}, version=stored.version)
+    except Conflict:
+        return
+
+
+class Holding:
+    """`with Holding(ports, key) as holding:` be the only one who works on `key`. Held on entry.
+
+    After the block `asked` says whether somebody came by meanwhile.
+    """
+
+    def __init__(self, ports: Ports, key: str) -> None:
+        self._ports = ports
+        self._key = key
+        self._holder = ports.clock.unique()
+        self.asked = False
+
+    def __enter__(self) -> Holding:
+        take(self._ports, self._key, holder=self._holder, seconds=SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.asked = give_back(self._ports, self._key, holder=self._holder)

@@ -1,0 +1,49 @@
+"""A node pool was created, updated or upgraded: its groups are looked at, one message each."""
+
+from __future__ import annotations
+
+from poolwright.environments import Environment
+from poolwright.events.node_pool import NodePoolChanged
+from poolwright.references import ClusterRef
+from poolwright.services.ports import Missing, Ports
+from poolwright.services.records import record
+from poolwright.services.work import group_work, publish
+from poolwright.verdicts import Irrelevant
+
+
+def handle(event: NodePoolChanged, ports: Ports) -> str:
+    """Confirm the pool with GKE and ask for a step on each of its groups. Irrelevant, Weather."""
+    ref = _managed(ports.environments, event)
+    try:
+        cluster = ports.gke.cluster(ref)
+    except Missing:
+        raise Irrelevant(f"GKE knows no {ref}: it is gone, or the message was made up") from None
+    pools = [pool for pool in cluster.pools if event.pool in (None, pool.ref.name)]
+    if not pools:
+        raise Irrelevant(f"{ref} has no node pool {event.pool}: it is gone, or the message was made up")
+    cause = f"{event.method} by {event.how} {event.operation}"
+    groups = [(pool, group) for pool in pools for group in pool.groups]
+    for pool, group in groups:
+        publish(ports, group_work(group, pool.ref, cause=cause))
+    record(
+        ports,
+        kind="node pool changed",
+        subject=str(ref) if event.pool is None else f"{ref}/nodePools/{event.pool}",
+        what=f"{event.method}{' failed' if event.failed else ' ended'}; {len(groups)} groups to look at",
+        cause=f"{event.subscription} {event.operation}",
+        heard=event.how,
+    )
+    return f"{len(groups)} groups of {ref} to look at"
+
+
+def _managed(environments: tuple[Environment, ...], event: NodePoolChanged) -> ClusterRef:
+    """The cluster as its environment names it: notifications know only the project's number."""
+    for environment in environments:
+        for ref in environment.cluster_refs():
+            same_project = event.project == ref.project or event.project.isdigit()
+            if same_project and (ref.location, ref.name) == (event.location, event.cluster):
+                return ref
+    raise Irrelevant(
+        f"no environment has cluster {event.cluster} in {event.location} of project {event.project}; "
+        "add it to a file in environments/ if its pools should be kept on our images"
+    )

@@ -1,0 +1,230 @@
+"""What the services need of the outside world. Adapters implement it; tests and the core see only this.
+
+JSON of Compute (`Json`) is as its REST API prints it: lowerCamelCase, 64-bit numbers as strings, unknown fields kept.
+Errors: `Missing` for what is not there, `Stale` for a fingerprint or version that has moved on, `Weather` for
+rate limits, timeouts and unavailability (try again later); anything else propagates as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from poolwright.environments import Environment
+from poolwright.nodes import Node as Node
+from poolwright.nodes import Pod as Pod
+from poolwright.references import ClusterRef, GroupRef, PoolRef
+from poolwright.verdicts import Busy
+
+Json = dict[str, Any]
+
+
+class Missing(Exception):
+    """The API says that this does not exist."""
+
+
+class Stale(Exception):
+    """Somebody changed it since we read it: read again, decide again."""
+
+
+class Weather(Busy):
+    """Rate limit, timeout, unavailable: nothing is wrong with the request, come again later."""
+
+
+class Compute(Protocol):
+    """Compute Engine (https://cloud.google.com/compute/docs/reference/rest/v1)."""
+
+    def group(self, ref: GroupRef) -> Json:
+        """One instance group manager. Missing."""
+
+    def groups(self, project: str) -> list[Json]:
+        """All zonal instance group managers of a project (aggregatedList, all pages)."""
+
+    def members(self, ref: GroupRef) -> list[Json]:
+        """Its managed instances (listManagedInstances): instance, currentAction, version, lastAttempt, ..."""
+
+    def template(self, url: str) -> Json:
+        """One instance template, global or regional, every field kept. Missing."""
+
+    def templates(self, project: str, *, name_prefix: str) -> list[Json]:
+        """Global instance templates whose name begins with the prefix, every field kept."""
+
+    def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
+        """Make a template (global, or in `region`) and wait until it is there. One of that name that exists already
+        is fine: our names derive from the content."""
+
+    def patch_group(self, ref: GroupRef, patch: Json, *, request_id: str) -> None:
+        """Patch a group under the fingerprint that `patch` carries, and wait until it is done. Stale."""
+
+    def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
+        """Members with names of ours, tried once (createInstances)."""
+
+    def delete_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
+        """Delete these members and lower the target (deleteInstances); ones already gone are skipped."""
+
+    def image(self, project: str, name: str) -> Json:
+        """One image. Missing."""
+
+    def images(self, project: str, *, family: str) -> list[Json]:
+        """Images of a family, newest first."""
+
+
+@dataclass(frozen=True)
+class NodePool:
+    """What GKE says of a node pool. `groups` are read each time, never remembered."""
+
+    ref: PoolRef
+    status: str
+    version: str
+    machine_type: str
+    accelerators: tuple[str, ...]
+    gpus_per_node: int
+    labels: Mapping[str, str]
+    autoscaling: bool
+    groups: tuple[GroupRef, ...]
+    image_type: str = ""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What GKE says of a cluster."""
+
+    ref: ClusterRef
+    uid: str
+    status: str
+    autopilot: bool
+    pools: tuple[NodePool, ...]
+
+
+class Gke(Protocol):
+    """Kubernetes Engine (https://cloud.google.com/kubernetes-engine/docs/reference/rest)."""
+
+    def cluster(self, ref: ClusterRef) -> Cluster:
+        """One cluster with its node pools, one call. `ref.project` may be a project number. Missing."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A Cloud Build build, as the API confirms it."""
+
+    id: str
+    project: str
+    status: str
+    tags: tuple[str, ...]
+    substitutions: Mapping[str, str]
+    service_account: str
+
+
+class CloudBuild(Protocol):
+    """Cloud Build (https://cloud.google.com/build/docs/api/reference/rest)."""
+
+    def build(self, project: str, location: str, build_id: str) -> Build:
+        """One build. Missing."""
+
+    def builds(self, project: str, location: str, *, tags: Sequence[str], since: float) -> list[Build]:
+        """Builds that carry all the tags and were made after `since` (seconds since the epoch)."""
+
+
+class Monitoring(Protocol):
+    """Cloud Monitoring (https://cloud.google.com/monitoring/api/ref_v3/rest)."""
+
+    def duty_cycle(self, cluster: ClusterRef, *, metric: str, since: float, until: float) -> dict[str, float]:
+        """Newest duty cycle in percent by node name, averaged over the node's GPUs, of points in the interval
+        (seconds since the epoch). A node without a point is left out."""
+
+
+class Kubernetes(Protocol):
+    """One cluster's control plane."""
+
+    def nodes(self) -> list[Node]:
+        """All nodes."""
+
+    def pods(self) -> list[Pod]:
+        """All pods that are not finished."""
+
+    def cordon(self, node: str, *, reason: str) -> None:
+        """Mark unschedulable, with an annotation that says for what. Missing."""
+
+    def uncordon(self, node: str) -> None:
+        """Take that back, annotation too. Missing."""
+
+    def evict(self, pod: Pod) -> bool:
+        """Ask for the pod's eviction; False where a disruption budget forbids it now, True where it is on its way
+        or gone."""
+
+    def provisioners(self) -> list[Json]:
+        """All NodeProvisioner objects (none where the CRD is not installed)."""
+
+    def set_provisioner_status(self, name: str, status: Json) -> None:
+        """Merge into the status subresource. Missing."""
+
+
+class Clusters(Protocol):
+    """The way from a cluster's name to its control plane."""
+
+    def kubernetes(self, ref: ClusterRef) -> Kubernetes:
+        """The cluster's API (through its GKE endpoint and CA)."""
+
+
+class Publisher(Protocol):
+    """Pub/Sub."""
+
+    def publish(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
+        """Publish and wait; the message id. Weather."""
+
+
+class Conflict(Exception):
+    """The document is no longer at the version that was read (or exists already)."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document of our store."""
+
+    key: str
+    version: int
+    body: Json
+
+
+class Store(Protocol):
+    """Intent and progress, as JSON documents in named collections; every write is conditional."""
+
+    def get(self, collection: str, key: str) -> Stored | None:
+        """One document."""
+
+    def put(self, collection: str, key: str, body: Json, *, version: int | None) -> int:
+        """Write if the document is still at `version` (None: does not exist yet); the new version. Conflict."""
+
+    def delete(self, collection: str, key: str, *, version: int) -> None:
+        """Delete if still at `version`. Conflict."""
+
+    def all(self, collection: str) -> list[Stored]:
+        """Every document of a collection, by key."""
+
+
+class Clock(Protocol):
+    """Where services get the time and ids, so that tests can say which."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def unique(self) -> str:
+        """An id nobody else has."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside, as the bootstrap put it together. Adapters are made when first used."""
+
+    environments: tuple[Environment, ...]
+    store: Store
+    publisher: Publisher
+    compute: Compute
+    gke: Gke
+    cloud_build: CloudBuild
+    monitoring: Monitoring
+    clusters: Clusters
+    clock: Clock
+    work_topic: str = "work"
+    dead_letter_topic: str = "dead-letter"

@@ -1,0 +1,115 @@
+"""A person, or a pipeline, starts, pauses, resumes, aborts or rolls back a rollout."""
+
+from __future__ import annotations
+
+import hashlib
+
+from poolwright import environments
+from poolwright.boot_images.image import BootImage, why_unusable
+from poolwright.environments import Environment
+from poolwright.events.rollout_command import RolloutCommand
+from poolwright.rollouts import commands
+from poolwright.rollouts.rollout import Rollout, decode, encode
+from poolwright.services import start_rollout
+from poolwright.services.ports import Conflict, Ports
+from poolwright.services.records import record
+from poolwright.services.work import publish, rollout_work
+from poolwright.verdicts import Busy, Irrelevant, Refused
+
+
+def handle(event: RolloutCommand, ports: Ports) -> str:
+    """Change the rollout's document, then ask for its next step. Irrelevant, Refused, Weather."""
+    environment = environments.by_name(ports.environments, event.environment)
+    if environment is None:
+        known = ", ".join(each.name for each in ports.environments)
+        raise Refused("environment", f"there is no environment {event.environment!r}", f"Use one of: {known}")
+    if event.action == "start":
+        return _start(ports, environment, event)
+    rollout = _meant(ports, event)
+    try:
+        changed = commands.obey(rollout, event.action, sent=_sent(event), who=event.requester)
+    except commands.NotNow as reason:
+        record(
+            ports, kind="command", subject=rollout.id, what=f"{event.action} changed nothing", why=str(reason),
+            cause=_cause(event), requester=event.requester,
+        )  # fmt: skip
+        raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
+    _replace(ports, rollout, changed)
+    record(
+        ports, kind="command", subject=rollout.id, what=changed.reason, why=event.reason, cause=_cause(event),
+        requester=event.requester,
+    )  # fmt: skip
+    publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
+    return f"{rollout.id}: {changed.reason}"
+
+
+def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
+    image = _image(ports, environment, event)
+    known = start_rollout.all_of(ports, environment.name)
+    same = [each for each in known if each.run_id == image.run_id and not each.finished]
+    if same and same[-1].phase != "offered":
+        raise Irrelevant(f"{same[-1].id} is under way already ({same[-1].phase})")
+    if same:
+        import msgspec
+
+        begun = msgspec.structs.replace(
+            same[-1], phase="mutating", commanded=_sent(event), requester=event.requester, reason="started by a person"
+        )
+        _replace(ports, same[-1], begun)
+        publish(ports, rollout_work(begun.id, cause="command start"))
+        return f"{begun.id}: started by a person"
+    key = f"{environment.name}-{image.run_id}"
+    if any(each.id == key for each in known):
+        key += "-" + hashlib.sha256(event.message_id.encode()).hexdigest()[:6]
+    return start_rollout.start(
+        ports, environment=environment, image=image, key=key, cause=_cause(event), requester=event.requester,
+        asked_by_a_person=True, commanded=_sent(event),
+    )  # fmt: skip
+
+
+def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> BootImage:
+    """The image that is meant: of the run id, or the newest. Refused."""
+    images = []
+    for raw in ports.compute.images(environment.project, family=environment.image_family):
+        try:
+            images.append(BootImage.read(raw))
+        except ValueError:
+            continue
+    wanted = [each for each in images if event.run_id in (None, each.run_id)]
+    if not wanted:
+        have = ", ".join(str(each.run_id) for each in images) or "none"
+        raise Refused("runId", f"{environment.name} has no boot image of run {event.run_id}", f"Runs with one: {have}")
+    image = max(wanted, key=lambda each: each.run_id)
+    problems = why_unusable(image, environment=environment.name)
+    if problems:
+        raise Refused("runId", "; ".join(problems), "Build the image again")
+    return image
+
+
+def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
+    """The rollout that is named, else of the run id, else the environment's newest. Refused."""
+    known = start_rollout.all_of(ports, event.environment)
+    named = [each for each in known if event.rollout in (None, each.id) and event.run_id in (None, each.run_id)]
+    if not named:
+        have = ", ".join(each.id for each in known) or "none"
+        raise Refused("rollout", f"{event.environment} has no such rollout", f"Its rollouts: {have}")
+    unfinished = [each for each in named if not each.finished]
+    return (unfinished or named)[-1]
+
+
+def _replace(ports: Ports, before: Rollout, after: Rollout) -> None:
+    stored = ports.store.get(start_rollout.COLLECTION, before.id)
+    if stored is None or decode(stored.body) != before:
+        raise Busy(f"{before.id} took a step at this moment; the command is taken up again")
+    try:
+        ports.store.put(start_rollout.COLLECTION, before.id, encode(after), version=stored.version)
+    except Conflict:
+        raise Busy(f"{before.id} took a step at this moment; the command is taken up again") from None
+
+
+def _sent(event: RolloutCommand) -> tuple[str, str]:
+    return event.publish_time.isoformat(), event.message_id
+
+
+def _cause(event: RolloutCommand) -> str:
+    return f"{event.subscription} {event.message_id}"

@@ -1,0 +1,47 @@
+"""One bounded step of one rollout, group or provisioner; if there is a next one, it is another message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, Work
+from poolwright.services import leases
+from poolwright.services.ports import Ports
+from poolwright.services.work import Done, publish
+
+
+def handle(work: Work, ports: Ports) -> str:
+    """Take the step, alone. Irrelevant, Busy."""
+    try:
+        with leases.Holding(ports, _name(work)) as holding:
+            done = _take(work, ports)
+    except leases.Held as reason:
+        return f"left to whoever is at it: {reason}"
+    if done.again or holding.asked:
+        publish(ports, replace(work, cause=f"after: {done.sentence}"[:200]))
+    return done.sentence
+
+
+def _name(work: Work) -> str:
+    if isinstance(work, RolloutWork):
+        return f"step/rollout/{work.rollout}"
+    if isinstance(work, GroupWork):
+        return f"step/group/{work.project}/{work.zone}/{work.name}"
+    return f"step/provisioner/{work.project}/{work.location}/{work.cluster}/{work.name}"
+
+
+def _take(work: Work, ports: Ports) -> Done:
+    """Each kind's service is imported only when it is asked for: a cold start pays for its imports."""
+    if isinstance(work, RolloutWork):
+        from poolwright.services import advance_rollout
+
+        return advance_rollout.handle(work, ports)
+    if isinstance(work, GroupWork):
+        from poolwright.services import mutate_group
+
+        return mutate_group.handle(work, ports)
+    if isinstance(work, ProvisionerWork):
+        from poolwright.services import reconcile_provisioner
+
+        return reconcile_provisioner.handle(work, ports)
+    raise AssertionError(f"no such work: {work}")

@@ -1,0 +1,126 @@
+"""The once-a-minute look around: whatever an event missed gets its `work` message."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from poolwright.boot_images.mutation import run_id_of
+from poolwright.environments import Environment
+from poolwright.events.tick import Tick
+from poolwright.events.work import Work
+from poolwright.references import last_part
+from poolwright.rollouts.rollout import decode
+from poolwright.services import image_built, released, start_rollout
+from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
+from poolwright.services.work import group_work, provisioner_work, publish, rollout_work
+from poolwright.verdicts import Irrelevant, Refused
+
+log = logging.getLogger(__name__)
+
+BUILDS_SINCE_SECONDS = 24 * 3600.0  # a message lost for longer is a person's to replace
+
+
+def handle(event: Tick, ports: Ports) -> str:
+    """Publish work for unfinished rollouts, builds nobody took, drifting groups and provisioners. Weather in one
+    place does not keep the tick from the others."""
+    asked = 0
+    for look in (_rollouts, *(look for each in ports.environments for look in _looks(each))):
+        try:
+            for work in look(ports):
+                publish(ports, work)
+                asked += 1
+        except Weather as reason:
+            log.warning("the tick goes on without one look: %s", reason)
+    return f"{asked} steps asked for"
+
+
+Look = Callable[[Ports], Iterator[Work]]
+
+
+def _looks(environment: Environment) -> tuple[Look, ...]:
+    return (
+        lambda ports: _builds(ports, environment),
+        lambda ports: _drift(ports, environment),
+        lambda ports: _provisioners(ports, environment),
+    )
+
+
+def _rollouts(ports: Ports) -> Iterator[Work]:
+    for stored in ports.store.all(start_rollout.COLLECTION):
+        rollout = decode(stored.body)
+        if not rollout.finished and rollout.phase != "offered" and not rollout.paused:
+            yield rollout_work(rollout.id, cause="tick")
+
+
+def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
+    """Builds that ended and that nobody has told us about."""
+    found = ports.cloud_build.builds(
+        environment.project,
+        environment.build_location,
+        tags=(image_built.TAG, environment.name),
+        since=ports.clock.now() - BUILDS_SINCE_SECONDS,
+    )
+    for build in found:
+        if ports.store.get(image_built.COLLECTION, build.id) is None:
+            try:
+                image_built.take(ports, environment=environment, build=build, cause=f"tick {build.id}")
+            except Irrelevant:
+                continue  # it goes on
+            except Refused as reason:
+                image_built.leave(ports, environment=environment, build=build, why=str(reason))
+    yield from ()
+
+
+def _drift(ports: Ports, environment: Environment) -> Iterator[Work]:
+    """Groups that do not point at a template of the released run, unless that was decided."""
+    current = released.read(ports, environment)
+    if not current.run_id:
+        return
+    busy = {
+        target.group
+        for rollout in start_rollout.all_of(ports, environment.name)
+        if not rollout.finished and rollout.phase != "offered"
+        for target in rollout.targets
+    }
+    templates = {
+        (last_part(group["zone"]), group["name"]): last_part(group["instanceTemplate"])
+        for group in ports.compute.groups(environment.project)
+    }
+    for cluster in _clusters(ports, environment):
+        for pool in cluster.pools:
+            if not pool.accelerators or _is_excluded(environment, pool):
+                continue
+            for group in pool.groups:
+                template = templates.get((group.zone, group.name), "")
+                if run_id_of(template) == current.run_id or str(group) in busy or str(group) in current.held:
+                    continue
+                refusal = ports.store.get("refusals", str(group))
+                if refusal and (refusal.body["template"], refusal.body["image"]) == (template, current.image):
+                    continue
+                yield group_work(group, pool.ref, cause="tick: drift")
+
+
+def _is_excluded(environment: Environment, pool: NodePool) -> bool:
+    return bool(
+        environment.exclude.excludes(
+            pool=pool.ref.name,
+            machine_type=pool.machine_type,
+            accelerators=pool.accelerators,
+            labels=pool.labels,
+        )
+    )
+
+
+def _provisioners(ports: Ports, environment: Environment) -> Iterator[Work]:
+    for ref in environment.cluster_refs():
+        for body in ports.clusters.kubernetes(ref).provisioners():
+            yield provisioner_work(ref, body["metadata"]["name"], cause="tick")
+
+
+def _clusters(ports: Ports, environment: Environment) -> Iterator[Cluster]:
+    for ref in environment.cluster_refs():
+        try:
+            yield ports.gke.cluster(ref)
+        except Missing:
+            log.warning("GKE knows no %s; take it out of environments/%s.yaml if it is gone", ref, environment.name)

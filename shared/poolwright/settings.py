@@ -1,0 +1,57 @@
+"""What a deployed function is told by its environment variables. Each has a default that suits a laptop or Google.
+
+| variable | meaning | default |
+|---|---|---|
+| POOLWRIGHT_ENVIRONMENTS | folder of environment files | `environments` beside the code |
+| POOLWRIGHT_PROJECT | project of topics and store | GOOGLE_CLOUD_PROJECT |
+| POOLWRIGHT_STORE | `firestore:DATABASE` or `sqlite:PATH` | `firestore:(default)` |
+| POOLWRIGHT_ENDPOINTS | JSON, Google host name -> URL, for a stand-in | `{}` |
+| POOLWRIGHT_WORK_TOPIC, POOLWRIGHT_DEAD_LETTER_TOPIC | names of our topics | `work`, `dead-letter` |
+| POOLWRIGHT_LOG_LEVEL | DEBUG, INFO, WARNING, ERROR | INFO |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class BadSetting(Exception):
+    """A variable that cannot be used; the text says which and what would do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The variables, read once."""
+
+    project: str
+    environments: Path
+    store: str
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    work_topic: str = "work"
+    dead_letter_topic: str = "dead-letter"
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] = os.environ) -> Settings:
+        """From the process's variables. BadSetting."""
+        project = variables.get("POOLWRIGHT_PROJECT") or variables.get("GOOGLE_CLOUD_PROJECT", "")
+        if not project:
+            raise BadSetting("POOLWRIGHT_PROJECT is not set; give the id of the project that holds our topics")
+        store = variables.get("POOLWRIGHT_STORE", "firestore:(default)")
+        if store.partition(":")[0] not in ("firestore", "sqlite"):
+            raise BadSetting(f"POOLWRIGHT_STORE is {store!r}; use firestore:DATABASE or sqlite:PATH")
+        try:
+            endpoints = json.loads(variables.get("POOLWRIGHT_ENDPOINTS", "{}"))
+        except ValueError as wrong:
+            raise BadSetting(f"POOLWRIGHT_ENDPOINTS is no JSON object: {wrong}") from None
+        return cls(
+            project=project,
+            environments=Path(variables.get("POOLWRIGHT_ENVIRONMENTS", "environments")),
+            store=store,
+            endpoints=endpoints,
+            work_topic=variables.get("POOLWRIGHT_WORK_TOPIC", "work"),
+            dead_letter_topic=variables.get("POOLWRIGHT_DEAD_LETTER_TOPIC", "dead-letter"),
+        )
