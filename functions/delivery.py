@@ -3,7 +3,8 @@
 | what happened                               | log      | HTTP | what Pub/Sub does                                    |
 |---------------------------------------------|----------|------|------------------------------------------------------|
 | handled                                     | INFO     | 204  | acknowledged                                         |
-| `Irrelevant`: in order, nobody's concern    | DEBUG    | 204  | acknowledged                                         |
+| `Irrelevant`: found on decoding             | DEBUG    | 204  | acknowledged                                         |
+| `Irrelevant`: found by the service          | INFO     | 204  | acknowledged                                         |
 | `Refused`: can never succeed; parked by us  | ERROR    | 204  | acknowledged: refused once, kept in the dead letters |
 | `Refused`, and parking it failed            | ERROR    | 422  | again with backoff, then its own dead-letter rule    |
 | `Busy`: not now (a lease, an API's weather) | INFO     | 503  | again with backoff                                   |
@@ -64,10 +65,13 @@ def deliver(
 def _answer(
     message: Message, *, function: str, decode: Callable[[Message], Event], handle: Callable[[Event], str]
 ) -> Answer:
+    level = logging.DEBUG
     try:
-        log.info("message %s: %s", message.id, handle(decode(message)))
+        event = decode(message)
+        level = logging.INFO  # it looked like ours: somebody may wonder why nothing came of it
+        log.info("message %s: %s", message.id, handle(event))
     except Irrelevant as verdict:
-        log.debug("message %s concerns nobody: %s", message.id, verdict.reason)
+        log.log(level, "message %s concerns nobody: %s", message.id, verdict.reason)
     except Busy as verdict:
         log.info("message %s comes again later: %s", message.id, verdict.reason)
         return "Busy, deliver it again later.", 503
@@ -112,9 +116,12 @@ def _refuse(refusal: Refused, *, data: bytes, attributes: dict[str, str], subscr
 
 def _park(data: bytes, attributes: dict[str, str]) -> str:
     """Publishes a refused message to the dead-letter topic. Returns why it could not, or nothing."""
-    if len(data) + sum(len(name) + len(text.encode()) for name, text in attributes.items()) > _MAX_PUBLISH_BYTES:
-        return "it is too large to publish"
     try:
+        if (
+            len(data) + sum(len(name.encode() + text.encode()) for name, text in attributes.items())
+            > _MAX_PUBLISH_BYTES
+        ):
+            return "it is too large to publish"
         from poolwright.bootstrap import ports
 
         outside = ports()
@@ -125,4 +132,4 @@ def _park(data: bytes, attributes: dict[str, str]) -> str:
 
 
 def _cut(text: str) -> str:
-    return text.encode()[:_MAX_ATTRIBUTE_BYTES].decode(errors="ignore")
+    return text.encode(errors="replace")[:_MAX_ATTRIBUTE_BYTES].decode(errors="ignore")

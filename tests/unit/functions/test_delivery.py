@@ -77,10 +77,15 @@ def test_why_a_message_concerned_nobody_is_told_at_debug(
     assert "WORKING" in line["message"]
 
 
-def test_a_service_that_finds_nothing_to_do_acknowledges(serve: Serve, backstage: Backstage) -> None:
+def test_a_service_that_finds_nothing_to_do_acknowledges_and_says_why(
+    serve: Serve, backstage: Backstage, lines: Lines
+) -> None:
     backstage.outcome = raising(Irrelevant("no environment knows this cluster"))
     assert serve("gpu_alert").post("/", json=push(CONCERNING["gpu_alert"])).status_code == 204
     assert backstage.parked == []
+    [line] = lines()
+    assert line["severity"] == "INFO"
+    assert "no environment knows this cluster" in line["message"]
 
 
 @pytest.mark.parametrize("error", [Busy("somebody holds the lease"), Weather("Compute: rate limit")])
@@ -216,6 +221,14 @@ def test_reasons_fit_into_attributes_of_pubsub(serve: Serve, backstage: Backstag
     assert len(attributes) == 100
     assert max(len(text.encode()) for text in attributes.values()) <= 1024
     assert attributes["poolwright-problem"].startswith("żżż")
+
+
+def test_text_that_no_encoding_knows_does_not_break_the_refusal(serve: Serve, backstage: Backstage) -> None:
+    client = serve("rollout_command")
+    assert client.post("/", json=push({"attributes": {}, "data": {"\ud800": "x"}})).status_code == 204
+    [(_, _, attributes)] = backstage.parked
+    assert attributes["poolwright-where"] == "?"
+    assert client.post("/", json=push({"attributes": {"\ud800": "x"}, "data": {}})).status_code == 422
 
 
 def test_an_unwrapped_push_and_a_cloud_event_reach_the_service_too(serve: Serve, backstage: Backstage) -> None:
