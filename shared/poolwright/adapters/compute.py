@@ -1,0 +1,192 @@
+"""Compute Engine, through google-cloud-compute (https://cloud.google.com/compute/docs/reference/rest/v1)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from google.api_core.exceptions import Conflict as AlreadyThere
+from google.api_core.exceptions import NotFound, from_http_response
+from google.protobuf.json_format import MessageToDict
+
+from poolwright.adapters import compute_operations as operations
+from poolwright.adapters.google_access import GoogleAccess
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.adapters.google_imports import compute_client
+from poolwright.references import GroupRef
+from poolwright.services.ports import Json, Weather
+
+HOST = "compute.googleapis.com"
+_PAGE = 500
+_MEMBERS_A_CALL = 1000
+_TEMPLATE_URL = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/instanceTemplates/[^/?#]+$")
+_READ: dict[str, Any] = {"retry": READ_RETRY, "timeout": TIMEOUT}
+_WRITE: dict[str, Any] = {"retry": None, "timeout": TIMEOUT}
+
+
+class ComputeEngine:
+    """The `Compute` port. Groups, members and images come through the typed clients.
+
+    Instance templates come, and patches go, as raw JSON: the typed client drops every field that is newer than itself,
+    and a template copied without it would boot other nodes than GKE meant.
+    """
+
+    def __init__(self, access: GoogleAccess) -> None:
+        self._access = access
+
+    @cached_property
+    def _groups(self) -> Any:
+        return self._access.rest(compute_client("instance_group_managers", "InstanceGroupManagersClient"), HOST)
+
+    @cached_property
+    def _images(self) -> Any:
+        return self._access.rest(compute_client("images", "ImagesClient"), HOST)
+
+    @translated()
+    def group(self, ref: GroupRef) -> Json:
+        return _json(self._groups.get(request=_named(ref), **_READ))
+
+    @translated()
+    def groups(self, project: str) -> list[Json]:
+        pages = self._groups.aggregated_list(request={"project": project, "max_results": _PAGE}, **_READ)
+        zonal = (scoped for scope, scoped in pages if scope.startswith("zones/"))
+        return [_json(group) for scoped in zonal for group in scoped.instance_group_managers]
+
+    @translated()
+    def members(self, ref: GroupRef) -> list[Json]:
+        pages = self._groups.list_managed_instances(request={**_named(ref), "max_results": _PAGE}, **_READ)
+        return [_json(member) for member in pages]
+
+    @translated()
+    def template(self, url: str) -> Json:
+        return self._get(_template_path(url))
+
+    @translated()
+    def templates(self, project: str, *, name_prefix: str) -> list[Json]:
+        path, params = f"projects/{project}/global/instanceTemplates", {"maxResults": str(_PAGE)}
+        if name_prefix:
+            params["filter"] = f'name eq "{name_prefix}.*"'
+        return [item for page in self._pages(path, params) for item in page.get("items", [])]
+
+    @translated()
+    def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
+        scope = f"regions/{region}" if region else "global"
+        path = f"projects/{project}/{scope}/instanceTemplates"
+        try:
+            self._finish(self._send("POST", path, params={"requestId": request_id}, body=body))
+        except AlreadyThere:
+            self._expect_finished(f"{path}/{body['name']}")
+        except operations.OperationFailed as failed:
+            if "RESOURCE_ALREADY_EXISTS" not in failed.codes:
+                raise
+            self._expect_finished(f"{path}/{body['name']}")
+
+    @translated()
+    def patch_group(self, ref: GroupRef, patch: Json, *, request_id: str) -> None:
+        self._finish(self._send("PATCH", str(ref), params={"requestId": request_id}, body=patch))
+
+    @translated()
+    def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
+        for some, its_id in _batches(names, request_id):
+            body = {"instances": [{"name": name} for name in some]}
+            request = {**_named(ref), "request_id": its_id}
+            request["instance_group_managers_create_instances_request_resource"] = body
+            self._finish(_json(self._groups.create_instances_unary(request=request, **_WRITE)))
+
+    @translated()
+    def delete_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
+        urls = [_instance_url(ref, instance) for instance in instances]
+        for some, its_id in _batches(urls, request_id):
+            body = {"instances": list(some), "skip_instances_on_validation_error": True}
+            request = {**_named(ref), "request_id": its_id}
+            request["instance_group_managers_delete_instances_request_resource"] = body
+            self._finish(_json(self._groups.delete_instances_unary(request=request, **_WRITE)))
+
+    @translated()
+    def image(self, project: str, name: str) -> Json:
+        return _json(self._images.get(request={"project": project, "image": name}, **_READ))
+
+    @translated()
+    def images(self, project: str, *, family: str) -> list[Json]:
+        request = {"project": project, "filter": f'family = "{family}"', "max_results": _PAGE}
+        found = [_json(image) for image in self._images.list(request=request, **_READ)]
+        return sorted(found, key=_made_at, reverse=True)
+
+    def _finish(self, operation: Json) -> None:
+        """Wait for what a write began (zonal, regional and global operations alike)."""
+
+        def wait(begun: Json, seconds: float) -> Json:
+            path = begun["selfLink"].partition("/compute/v1/")[2]
+            return self._send("POST", f"{path}/wait", timeout=seconds)
+
+        operations.finish(operation, wait)
+
+    def _expect_finished(self, path: str) -> None:
+        """Weather where a template exists already and yet cannot be read: somebody is still making it."""
+        try:
+            self._get(path)
+        except NotFound as unfinished:
+            raise Weather(f"{path} is being made or deleted by somebody else just now") from unfinished
+
+    def _get(self, path: str, params: dict[str, str] | None = None) -> Json:
+        found: Json = READ_RETRY(self._send)("GET", path, params=params)
+        return found
+
+    def _pages(self, path: str, params: dict[str, str]) -> Iterator[Json]:
+        while True:
+            page = self._get(path, params)
+            yield page
+            if "nextPageToken" not in page:
+                return
+            params = {**params, "pageToken": page["nextPageToken"]}
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: Json | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Json:
+        url = f"{self._access.url(HOST)}/compute/v1/{path}"
+        answer = self._access.session.request(method, url, params=params, json=body, timeout=timeout)
+        if answer.status_code >= 400:
+            raise from_http_response(answer)
+        found: Json = answer.json()
+        return found
+
+
+def _json(message: Any) -> Json:
+    """A message as REST prints it."""
+    found: Json = MessageToDict(type(message).pb(message))
+    return found
+
+
+def _named(ref: GroupRef) -> dict[str, Any]:
+    return {"project": ref.project, "zone": ref.zone, "instance_group_manager": ref.name}
+
+
+def _template_path(url: str) -> str:
+    if not (found := _TEMPLATE_URL.search(url)):
+        raise ValueError(f"{url!r} is no instance template; expected projects/P/global/instanceTemplates/N")
+    return found.group()
+
+
+def _instance_url(ref: GroupRef, instance: str) -> str:
+    return instance if "/" in instance else f"projects/{ref.project}/zones/{ref.zone}/instances/{instance}"
+
+
+def _batches(items: Sequence[str], request_id: str) -> Iterator[tuple[Sequence[str], str]]:
+    """As many as one call takes, each call with an id of its own that a repeat derives again."""
+    for start in range(0, len(items), _MEMBERS_A_CALL):
+        its_id = str(uuid.uuid5(uuid.UUID(request_id), str(start))) if start else request_id
+        yield items[start : start + _MEMBERS_A_CALL], its_id
+
+
+def _made_at(image: Json) -> float:
+    return datetime.fromisoformat(image["creationTimestamp"]).timestamp()

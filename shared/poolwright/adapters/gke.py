@@ -1,0 +1,70 @@
+"""Kubernetes Engine, through google-cloud-container (https://cloud.google.com/kubernetes-engine/docs/reference/rest)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from poolwright.adapters.google_access import GoogleAccess
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.references import ClusterRef, GroupRef, PoolRef
+from poolwright.services.ports import Cluster, NodePool
+
+HOST = "container.googleapis.com"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """Where a cluster's API is; `ca` is the base64 of its certificate authority's PEM."""
+
+    url: str
+    ca: str
+
+
+class KubernetesEngine:
+    """The `Gke` port."""
+
+    def __init__(self, access: GoogleAccess) -> None:
+        self._access = access
+
+    @cached_property
+    def _client(self) -> Any:
+        from google.cloud.container_v1.services.cluster_manager import ClusterManagerClient
+
+        return self._access.rest(ClusterManagerClient, HOST)
+
+    def cluster(self, ref: ClusterRef) -> Cluster:
+        found = self._get(ref)
+        return Cluster(
+            ref=ref,
+            uid=found.id,
+            status=found.status.name,
+            autopilot=found.autopilot.enabled,
+            pools=tuple(_pool(ref, pool) for pool in found.node_pools),
+        )
+
+    def control_plane(self, ref: ClusterRef) -> ControlPlane:
+        """Where the cluster's own API is. Missing."""
+        found = self._get(ref)
+        return ControlPlane(url=f"https://{found.endpoint}", ca=found.master_auth.cluster_ca_certificate)
+
+    @translated()
+    def _get(self, ref: ClusterRef) -> Any:
+        return self._client.get_cluster(request={"name": str(ref)}, retry=READ_RETRY, timeout=TIMEOUT)
+
+
+def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
+    accelerators = pool.config.accelerators
+    return NodePool(
+        ref=PoolRef(cluster, pool.name),
+        status=pool.status.name,
+        version=pool.version,
+        machine_type=pool.config.machine_type,
+        accelerators=tuple(accelerator.accelerator_type for accelerator in accelerators),
+        gpus_per_node=sum(accelerator.accelerator_count for accelerator in accelerators),
+        labels=dict(pool.config.labels),
+        autoscaling=pool.autoscaling.enabled,
+        groups=tuple(GroupRef.parse(url) for url in pool.instance_group_urls),
+        image_type=pool.config.image_type,
+    )

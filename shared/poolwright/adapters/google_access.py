@@ -1,0 +1,57 @@
+"""The way to Google's APIs: who we are, where each API is, and how long a call may take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import google.auth
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.transport.requests import AuthorizedSession, Request
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class GoogleAccess:
+    """`endpoints` names the URL of an API that is not where Google has it (Google host name -> URL)."""
+
+    def __init__(self, endpoints: Mapping[str, str]) -> None:
+        self._endpoints = endpoints
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Application default credentials. With a stand-in nobody's are looked for, unless a file of them is named."""
+        if self._endpoints and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            return AnonymousCredentials()
+        return google.auth.default(scopes=[SCOPE])[0]
+
+    @cached_property
+    def session(self) -> AuthorizedSession:
+        """For requests that a typed client would not carry whole. Callers retry, not the session."""
+        return AuthorizedSession(self.credentials, max_refresh_attempts=1)
+
+    def token(self) -> str:
+        """An access token that is still good, empty where credentials are anonymous."""
+        if not self.credentials.valid:
+            self.credentials.refresh(Request())
+        return str(self.credentials.token or "")
+
+    def url(self, host: str) -> str:
+        """Where the API of that host is."""
+        return self._endpoints.get(host, f"https://{host}").rstrip("/")
+
+    def rest(self, client: Any, host: str) -> Any:
+        """A generated client over REST."""
+        return client(transport="rest", credentials=self.credentials, client_options={"api_endpoint": self.url(host)})
+
+    def grpc(self, client: Any, host: str) -> Any:
+        """A generated client over gRPC; a stand-in at an http URL speaks it in clear text."""
+        url = self.url(host)
+        if not url.startswith("http://"):
+            return client(credentials=self.credentials, client_options={"api_endpoint": url.removeprefix("https://")})
+        import grpc
+
+        transport = client.get_transport_class("grpc")
+        return client(transport=transport(channel=grpc.insecure_channel(url.removeprefix("http://"))))

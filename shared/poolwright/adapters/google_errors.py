@@ -1,0 +1,57 @@
+"""What Google's errors mean to a service, whichever library brings them (https://cloud.google.com/apis/design/errors)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError, TransportError
+
+from poolwright.services.ports import Missing, Stale, Weather
+
+TIMEOUT = 10.0  # seconds for one call
+
+_TRY_LATER = frozenset({408, 429, 500, 502, 503, 504})
+_RATE_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
+_LINE_IS_BAD = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, TransportError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Missing, Stale and Weather for the errors that mean it; others pass."""
+    try:
+        yield
+    except GoogleAPICallError as error:
+        if error.code == 404:
+            raise Missing(str(error)) from error
+        if error.code == 412:
+            raise Stale(str(error)) from error
+        if is_weather(error):
+            raise Weather(str(error)) from error
+        raise
+    except (RetryError, *_LINE_IS_BAD, GoogleAuthError) as error:
+        if is_weather(error):
+            raise Weather(f"{type(error).__name__}: {error}") from error
+        raise
+
+
+def is_weather(error: BaseException) -> bool:
+    """Whether the same request may work a little later."""
+    if isinstance(error, GoogleAPICallError):
+        return error.code in _TRY_LATER or (error.code == 403 and not _RATE_LIMITS.isdisjoint(_reasons(error)))
+    if isinstance(error, GoogleAuthError):
+        return isinstance(error, TransportError) or bool(error.retryable)
+    return isinstance(error, (RetryError, *_LINE_IS_BAD))
+
+
+def _reasons(error: GoogleAPICallError) -> set[str]:
+    """Of both shapes: `error.errors[].reason` and the ErrorInfo among `error.details`."""
+    listed = {str(item.get("reason")) for item in error.errors if isinstance(item, dict)}
+    return listed | {str(error.reason)}
+
+
+# For reads only: a write is tried once, and its message comes again.
+READ_RETRY = Retry(predicate=is_weather, initial=0.2, maximum=2.0, multiplier=2.0, timeout=6.0)

@@ -1,0 +1,206 @@
+"""A cluster's control plane, through the official client (https://kubernetes.io/docs/reference/kubernetes-api/).
+
+Its `ApiClient` alone, with JSON in and out: the typed classes above it take half a second to import, and
+more memory than all the pods of a cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+import urllib3
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.exceptions import ApiException
+
+from poolwright.adapters.gke import ControlPlane
+from poolwright.references import ClusterRef
+from poolwright.services.ports import Json, Kubernetes, Missing, Node, Pod, Stale, Weather
+
+CORDONED_FOR = "compute.poolwright.dev/cordoned-for"
+GPU = "nvidia.com/gpu"
+_PROVISIONERS = "/apis/compute.poolwright.dev/v1alpha1/nodeprovisioners"
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+_TIMEOUT = 10.0
+_PAGE = "500"
+
+
+class ControlPlanes:
+    """The `Clusters` port. `locate` says where a cluster's API is, `token` gives a Google access token that is good.
+
+    A cluster that could not be reached is located anew: its address or its CA may have changed.
+    """
+
+    def __init__(self, locate: Callable[[ClusterRef], ControlPlane], *, token: Callable[[], str]) -> None:
+        self._locate = locate
+        self._token = token
+        self._known: dict[ClusterRef, KubernetesApi] = {}
+
+    def kubernetes(self, ref: ClusterRef) -> Kubernetes:
+        if ref not in self._known:
+            api = KubernetesApi(self._locate(ref), token=self._token, unreachable=lambda: self._known.pop(ref, None))
+            self._known[ref] = api
+        return self._known[ref]
+
+
+class KubernetesApi:
+    """The `Kubernetes` port of one cluster."""
+
+    def __init__(
+        self, place: ControlPlane, *, token: Callable[[], str], unreachable: Callable[[], object] = lambda: None
+    ) -> None:
+        self._url = place.url
+        self._token = token
+        self._unreachable = unreachable
+        # Reads and writes alike are tried once more at the next step, not here.
+        configuration = Configuration(host=place.url, ca_cert_data=base64.b64decode(place.ca).decode(), retries=False)
+        self._client = ApiClient(configuration)
+
+    def nodes(self) -> list[Node]:
+        return [_node(item) for item in self._all("/api/v1/nodes")]
+
+    def pods(self) -> list[Pod]:
+        return [_pod(item) for item in self._all("/api/v1/pods", fieldSelector=_UNFINISHED)]
+
+    def cordon(self, node: str, *, reason: str) -> None:
+        self._patch_node(node, unschedulable=True, cordoned_for=reason)
+
+    def uncordon(self, node: str) -> None:
+        self._patch_node(node, unschedulable=None, cordoned_for=None)
+
+    def evict(self, pod: Pod) -> bool:
+        name = {"name": pod.name, "namespace": pod.namespace}
+        path = f"/api/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}/eviction"
+        try:
+            with _translated(self._unreachable):
+                self._send("POST", path, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name})
+        except Missing:
+            return True
+        except Weather as refused:
+            if _is_budget(refused.__cause__):
+                return False
+            raise
+        return True
+
+    def provisioners(self) -> list[Json]:
+        try:
+            return list(self._all(_PROVISIONERS))
+        except Missing:
+            return []
+
+    def set_provisioner_status(self, name: str, status: Json) -> None:
+        with _translated(self._unreachable):
+            self._send("PATCH", f"{_PROVISIONERS}/{quote(name)}/status", {"status": status})
+
+    def _patch_node(self, node: str, *, unschedulable: bool | None, cordoned_for: str | None) -> None:
+        patch = {"metadata": {"annotations": {CORDONED_FOR: cordoned_for}}, "spec": {"unschedulable": unschedulable}}
+        with _translated(self._unreachable):
+            self._send("PATCH", f"/api/v1/nodes/{quote(node)}", patch)
+
+    def _all(self, path: str, **query: str) -> Iterator[Json]:
+        """Every item of a collection, page by page."""
+        query["limit"] = _PAGE
+        while True:
+            with _translated(self._unreachable):
+                page = self._send("GET", f"{path}?{urlencode(query)}")
+            yield from page["items"]
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                return
+
+    def _send(self, method: str, path: str, body: Json | None = None) -> Json:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        if token := self._token():
+            headers["Authorization"] = f"Bearer {token}"
+        answer = self._client.call_api(method, self._url + path, headers, body, _request_timeout=_TIMEOUT)
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise ApiException(http_resp=answer, body=text)
+        found: Json = json.loads(text)
+        return found
+
+
+@contextmanager
+def _translated(unreachable: Callable[[], object]) -> Iterator[None]:
+    """Missing, Stale and Weather for the statuses and broken lines that mean it."""
+    try:
+        yield
+    except ApiException as error:
+        told = f"{error.status} {error.reason}: {error.body}"
+        if error.status == 404:
+            raise Missing(told) from error
+        if error.status == 409:
+            raise Stale(told) from error
+        if error.status in (408, 429, 500, 502, 503, 504):
+            raise Weather(told) from error
+        raise
+    except urllib3.exceptions.HTTPError as error:
+        unreachable()
+        raise Weather(f"{type(error).__name__}: {error}") from error
+
+
+def _is_budget(error: BaseException | None) -> bool:
+    """Whether an eviction was refused by a disruption budget, not by a busy server.
+
+    429 with the cause DisruptionBudget; 500 where a pod has more than one budget, which the API cannot decide
+    (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
+    """
+    if not isinstance(error, ApiException):
+        return False
+    text = str(error.body)
+    return (error.status == 429 and "DisruptionBudget" in text) or (
+        error.status == 500 and "more than one PodDisruptionBudget" in text
+    )
+
+
+def _node(item: Json) -> Node:
+    metadata, status = item["metadata"], item.get("status", {})
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    return Node(
+        name=metadata["name"],
+        ready=conditions.get("Ready") == "True",
+        cordoned=bool(item.get("spec", {}).get("unschedulable")),
+        gpus=int(status.get("allocatable", {}).get(GPU, 0)),
+        labels=metadata.get("labels", {}),
+        annotations=metadata.get("annotations", {}),
+        created=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
+    )
+
+
+def _pod(item: Json) -> Pod:
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status", {})
+    owners = [owner["kind"] for owner in metadata.get("ownerReferences", []) if owner.get("controller")]
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        node=spec.get("nodeName", ""),
+        phase=status.get("phase", ""),
+        gpus=_gpus(spec),
+        owner=owners[0] if owners else "",
+        annotations=metadata.get("annotations", {}),
+        unschedulable=any(
+            condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
+            for condition in status.get("conditions", [])
+        ),
+        node_selector=spec.get("nodeSelector", {}),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _gpus(spec: Json) -> int:
+    """What the scheduler reserves: the containers' sum, or one init container's if that is more."""
+    first = spec.get("initContainers", [])
+    sidecars = [container for container in first if container.get("restartPolicy") == "Always"]
+    alone = [_asked(container) for container in first if container not in sidecars]
+    return max(sum(map(_asked, [*spec["containers"], *sidecars])), *alone, 0)
+
+
+def _asked(container: Json) -> int:
+    return int(container.get("resources", {}).get("requests", {}).get(GPU, 0))

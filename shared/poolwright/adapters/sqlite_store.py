@@ -1,0 +1,94 @@
+"""The store in one SQLite file: the default on a laptop, several processes and threads at once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from poolwright.services.ports import Conflict, Json, Stored
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+  collection TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (collection, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS writes (newest INTEGER NOT NULL);
+INSERT INTO writes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM writes);
+"""
+_BUSY_SECONDS = 10.0
+
+
+class SqliteStore:
+    """The `Store` port. A version is the number of the write that made it, so one that was deleted and made again
+    never has an old version."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._mine = threading.local()
+
+    def get(self, collection: str, key: str) -> Stored | None:
+        row = self._connection.execute(
+            "SELECT key, version, body FROM documents WHERE collection = ? AND key = ?", (collection, key)
+        ).fetchone()
+        return _stored(row) if row else None
+
+    def put(self, collection: str, key: str, body: Json, *, version: int | None) -> int:
+        with self._writing() as connection:
+            (new,) = connection.execute("UPDATE writes SET newest = newest + 1 RETURNING newest").fetchone()
+            text = json.dumps(body, ensure_ascii=False)
+            if version is None:
+                sql = "INSERT OR IGNORE INTO documents (version, body, collection, key) VALUES (?, ?, ?, ?)"
+                done = connection.execute(sql, (new, text, collection, key))
+            else:
+                sql = "UPDATE documents SET version = ?, body = ? WHERE collection = ? AND key = ? AND version = ?"
+                done = connection.execute(sql, (new, text, collection, key, version))
+            _expect_one(done, collection, key, version)
+            return int(new)
+
+    def delete(self, collection: str, key: str, *, version: int) -> None:
+        with self._writing() as connection:
+            sql = "DELETE FROM documents WHERE collection = ? AND key = ? AND version = ?"
+            _expect_one(connection.execute(sql, (collection, key, version)), collection, key, version)
+
+    def all(self, collection: str) -> list[Stored]:
+        rows = self._connection.execute(
+            "SELECT key, version, body FROM documents WHERE collection = ? ORDER BY key", (collection,)
+        )
+        return [_stored(row) for row in rows]
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """One a thread; each statement sees what others have committed."""
+        connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._mine.connection = connection
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _stored(row: tuple[str, int, str]) -> Stored:
+    return Stored(key=row[0], version=row[1], body=json.loads(row[2]))
+
+
+def _expect_one(cursor: sqlite3.Cursor, collection: str, key: str, version: int | None) -> None:
+    if cursor.rowcount != 1:
+        was = "exists already" if version is None else f"is no longer at version {version}"
+        raise Conflict(f"{collection}/{key} {was}")
