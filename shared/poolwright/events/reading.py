@@ -16,9 +16,15 @@ _PLACE = re.compile(r" - at `(?P<path>[^`]*)`$")
 def json_object(text: bytes | str, *, where: str, remedy: str) -> dict[str, Any]:
     """The JSON object in `text`, unchecked beyond that. Raises `Refused` at `where`."""
     try:
+        text = text.decode() if isinstance(text, bytes) else text  # strictly: json.loads would let odd bytes pass
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Refused(where, "is not JSON", remedy) from error
+        if "\\ud" in text.lower():
+            # JSON can spell half of a surrogate pair; the first API it is handed to would fail instead of us.
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refused(where, "holds half of a surrogate pair, which is no text", remedy) from None
+    except (ValueError, RecursionError):
+        raise Refused(where, "is not JSON", remedy) from None
     if not isinstance(value, dict):
         raise Refused(where, "is not a JSON object", remedy)
     return value

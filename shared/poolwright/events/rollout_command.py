@@ -53,7 +53,7 @@ def decode(message: Message) -> RolloutCommand:
     body = json_object(message.data, where="message.data", remedy=_REMEDY)
     for name in body:
         if name not in _FIELDS:
-            raise Refused(name, "is no field of a rollout command", _REMEDY)
+            raise Refused(name or '""', "is no field of a rollout command", _REMEDY)
     command = shaped(body, _Command, remedy=_REMEDY)
     run_id = command.get("runId")
     if run_id is not None and run_id < 1:

@@ -98,6 +98,8 @@ def test_a_structured_cloud_event_is_opened() -> None:
         (b"\xff\xfe\x00", "body", ""),
         (b"[1]", "body", ""),
         (b"[" * 100_000, "body", ""),
+        (b'{"\xed\xa0\x80": 1}', "body", ""),
+        (b'{"\\ud800": 1}', "body", ""),
         (b"9" * 5_000, "body", ""),
         (b"{}", "message", ""),
         (b'{"message": "text"}', "message", ""),

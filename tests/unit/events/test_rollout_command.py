@@ -55,6 +55,7 @@ def test_null_stands_for_left_out() -> None:
         ({"action": "start", "environment": "dev", "runId": -1}, "runId"),
         ({"action": "start", "environment": "dev", "run_id": 42}, "run_id"),
         ({"action": "start", "environment": "dev", "kubeEnv": {}}, "kubeEnv"),
+        ({"action": "start", "environment": "dev", "": 1}, '""'),
         ({"action": "start", "environment": "dev", "requester": ["ada"]}, "requester"),
     ],
 )

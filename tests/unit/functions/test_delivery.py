@@ -223,12 +223,12 @@ def test_reasons_fit_into_attributes_of_pubsub(serve: Serve, backstage: Backstag
     assert attributes["poolwright-problem"].startswith("żżż")
 
 
-def test_text_that_no_encoding_knows_does_not_break_the_refusal(serve: Serve, backstage: Backstage) -> None:
-    client = serve("rollout_command")
-    assert client.post("/", json=push({"attributes": {}, "data": {"\ud800": "x"}})).status_code == 204
+@pytest.mark.parametrize("place", ["attributes", "data"])
+def test_text_that_no_encoding_knows_is_refused(place: str, serve: Serve, backstage: Backstage) -> None:
+    sample: dict[str, Any] = {"attributes": {}, "data": {}} | {place: {"\ud800": "x"}}
+    assert serve("rollout_command").post("/", json=push(sample)).status_code == 204
     [(_, _, attributes)] = backstage.parked
-    assert attributes["poolwright-where"] == "?"
-    assert client.post("/", json=push({"attributes": {"\ud800": "x"}, "data": {}})).status_code == 422
+    assert "surrogate" in attributes["poolwright-problem"]
 
 
 def test_an_unwrapped_push_and_a_cloud_event_reach_the_service_too(serve: Serve, backstage: Backstage) -> None:
