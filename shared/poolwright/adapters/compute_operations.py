@@ -13,7 +13,7 @@ from poolwright.services.ports import Json, Missing, Stale, Weather
 PATIENCE = 30.0  # seconds
 
 
-class OperationFailed(Exception):  # noqa: N818  as the port's other errors
+class OperationFailed(Exception):
     """Compute accepted the request and then could not do it. `codes`: such as QUOTA_EXCEEDED."""
 
     def __init__(self, operation: Json) -> None:
