@@ -19,6 +19,10 @@ _OUTPUT_ONLY: dict[str, Any] = {
             "architecture": None,
             "diskEncryptionKey": {"sha256": None},
             "index": None,
+            "initializeParams": {
+                "sourceImageEncryptionKey": {"sha256": None},
+                "sourceSnapshotEncryptionKey": {"sha256": None},
+            },
             "kind": None,
             "licenses": None,
             "savedState": None,

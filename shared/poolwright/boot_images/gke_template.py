@@ -10,11 +10,13 @@ from poolwright.boot_images.resources import InstanceTemplate
 from poolwright.references import PoolRef
 
 _POOL_LABEL = "cloud.google.com/gke-nodepool"
+_KEPT = 16  # characters of a cluster's name that GKE's shortening always leaves
 
 
 def name_prefix(pool: PoolRef) -> str:
-    """What the names of a pool's templates begin with, as far as GKE's shortening leaves it: good for listing."""
-    return f"gke-{pool.cluster.name[:10]}"
+    """What the names of all templates of the pool begin with: a filter for listing, never a proof."""
+    cluster = pool.cluster.name
+    return f"gke-{cluster[:_KEPT]}" if len(cluster) > _KEPT else f"gke-{cluster}-"
 
 
 def current(

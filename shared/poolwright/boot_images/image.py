@@ -24,11 +24,13 @@ SOURCE_IMAGE = "poolwright-source-image"
 GKE_VERSION = "poolwright-gke-version"
 
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}\Z")
+_RUN_ID = re.compile(r"[0-9]{1,18}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BootImage:
-    """What one image is. `source_image` and `name` are names, `link` is a full URL, sizes are in GB."""
+    """What one image is. `source_image` and `name` are names, `link` is a full URL, sizes are in GB,
+    `deprecated` is `deprecated.state` of the API, empty while it is none."""
 
     link: str
     name: str
@@ -40,6 +42,7 @@ class BootImage:
     architecture: str
     disk_size_gb: int
     status: str
+    deprecated: str
     guest_os_features: frozenset[str]
 
     @classmethod
@@ -51,9 +54,11 @@ class BootImage:
         labels = raw.get("labels") or {}
         for label in (ENVIRONMENT, RUN_ID, SOURCE_IMAGE):
             if not labels.get(label):
-                raise ValueError(f"image {raw.get('name')} has no label {label}; only images built by poolwright do")
-        if not (run_id := labels[RUN_ID]).isascii() or not run_id.isdigit():
-            raise ValueError(f"image {raw.get('name')} has {RUN_ID}={run_id!r}, which is no unsigned integer")
+                raise ValueError(f"image {raw.get('name')} has no label {label}; images that poolwright builds do")
+        if not _RUN_ID.match(run_id := labels[RUN_ID]):
+            raise ValueError(
+                f"image {raw.get('name')} has {RUN_ID}={run_id!r}; an unsigned integer of 18 digits at most"
+            )
         return cls(
             link=raw["selfLink"],
             name=raw["name"],
@@ -65,6 +70,7 @@ class BootImage:
             architecture=raw.get("architecture") or "X86_64",
             disk_size_gb=int(raw.get("diskSizeGb") or 0),
             status=raw.get("status") or "",
+            deprecated=(raw.get("deprecated") or {}).get("state") or "",
             guest_os_features=frozenset(feature["type"] for feature in raw.get("guestOsFeatures") or []),
         )
 
@@ -93,6 +99,8 @@ def why_unusable(image: BootImage, *, environment: str, run_id: int | None = Non
     problems = []
     if image.status != "READY":
         problems.append(f"Image {image.name} is {image.status or 'of unknown status'}, not READY.")
+    if image.deprecated in ("OBSOLETE", "DELETED"):
+        problems.append(f"Image {image.name} is {image.deprecated}.")
     if image.environment != environment:
         problems.append(f"Image {image.name} was built for {image.environment}, not for {environment}.")
     if image.family != family(environment):

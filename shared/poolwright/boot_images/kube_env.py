@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import yaml
 
@@ -168,14 +169,10 @@ class KubeEnv:
     def _parsed(self) -> tuple[tuple[_Entry, ...], Mapping[str, Secret[str]] | None]:
         """The entries, and what the node sees: None where it cannot read the text."""
         text = self.text.reveal()
-        try:
-            loader = yaml.BaseLoader(text)
-            root = loader.get_single_node()
-            seen = loader.construct_document(root) if root else {}
-        except _NOT_YAML:
+        read = _read_as_yaml(text)
+        if read is None:
             return _entries_of_lines(text), None
-        if not isinstance(seen, dict):
-            return _entries_of_lines(text), None
+        root, seen = read
         shell = {str(key): Secret(str(value)) for key, value in seen.items()}  # str: as the node makes shell of it
         return _entries_of_yaml(root, text), shell
 
@@ -201,6 +198,17 @@ def _scalar(value: str) -> str:
     return quoted.rstrip("\n")
 
 
+def _read_as_yaml(text: str) -> tuple[yaml.Node | None, dict[Any, Any]] | None:
+    """The mapping's node and content, or None. The library's errors, which quote the text, end here."""
+    try:
+        loader = yaml.BaseLoader(text)
+        root = loader.get_single_node()
+        content = loader.construct_document(root) if root else {}
+    except _NOT_YAML:
+        return None
+    return (root, content) if isinstance(content, dict) else None
+
+
 def _entries_of_yaml(root: yaml.Node | None, text: str) -> tuple[_Entry, ...]:
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         return ()
@@ -218,9 +226,9 @@ def _entries_of_yaml(root: yaml.Node | None, text: str) -> tuple[_Entry, ...]:
 
 def _entries_of_lines(text: str) -> tuple[_Entry, ...]:
     heads = list(_LINE_KEY.finditer(text))
-    ends = [*(head.start() for head in heads[1:]), len(text)]
+    stops = [head.start() for head in heads[1:]] + [len(text)]
     entries = []
-    for head, stop in zip(heads, ends, strict=True):
+    for head, stop in zip(heads, stops, strict=False):
         end = max(head.end(), len(text[:stop].rstrip()))
         entries.append(_Entry(head[1], head.start(), head.end(1), end, Secret(text[head.end() : end].strip())))
     return tuple(entries)

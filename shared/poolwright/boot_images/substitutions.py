@@ -21,6 +21,7 @@ from poolwright.boot_images import lists
 from poolwright.boot_images.kube_env import KubeEnv, KubeEnvError
 from poolwright.boot_images.resources import InstanceTemplate
 
+_NOT_REPLACED = frozenset({"cluster-location", "cluster-name", "cluster-uid", "kube-env", "kube-labels"})
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?\Z")
 _KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
@@ -71,8 +72,8 @@ def problems(wanted: Substitutions) -> tuple[str, ...]:
         found.append(f"kube-env key {key} is both set and unset.")
     for key in sorted({*changes.set} & {*changes.append}):
         found.append(f"kube-env key {key} is both set and appended to.")
-    if "kube-env" in wanted.metadata:
-        found.append("The metadata item kube-env is changed through kubeEnv, not replaced.")
+    for key in sorted(_NOT_REPLACED & {*wanted.metadata}):
+        found.append(f"The metadata item {key} is GKE's: kube-env is changed through kubeEnv, the others not at all.")
     found += [
         f"The kubelet refuses to register its node with the label {key}; take a prefix of your own."
         for key in wanted.labels

@@ -1,0 +1,372 @@
+import copy
+import json
+import re
+import traceback
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolwright.boot_images import mutation, provenance
+from poolwright.boot_images.exclusion import Exclusion
+from poolwright.boot_images.image import BootImage
+from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
+from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
+from poolwright.boot_images.substitutions import Substitutions
+from tests.unit.boot_images.examples import BASE, CANARY, KUBE_ENV, SECRET_KEYS, group, image, leaked, template
+
+LEGAL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")  # RFC 1035, as the API reference has it
+GKE = "gke-serving-l4-31a27d4b"
+SUBSTITUTIONS = """
+kubeEnv:
+  set: {LOGGING_DESTINATION: "gcp: all"}
+  unset: [KUBERNETES_MASTER_NAME]
+  append:
+    AUTOSCALER_ENV_VARS: [extra=yes]
+    KUBELET_ARGS: [--image-gc-high-threshold=99]
+metadata: {serial-port-logging-enable: "true"}
+labels: {acme.example/image: baked}
+taints: [{key: acme.example/canary, value: "true", effect: NoSchedule}]
+"""
+
+
+def substitutions(text: str = SUBSTITUTIONS) -> Substitutions:
+    return msgspec.convert(yaml.safe_load(text), Substitutions)
+
+
+def plan(
+    raw_group: dict[str, Any] | None = None,
+    gke: dict[str, Any] | None = None,
+    *,
+    boot_image: dict[str, Any] | None = None,
+    current: dict[str, Any] | None = None,
+    wanted: Substitutions | None = None,
+    excluded: Exclusion | None = None,
+) -> AlreadyRight | Mutation | Refusal:
+    gke_template = InstanceTemplate(gke or template())
+    return mutation.plan(
+        group=InstanceGroup(raw_group or group()),
+        gke_template=gke_template,
+        current_template=InstanceTemplate(current) if current else gke_template,
+        image=BootImage.read(boot_image or image()),
+        substitutions=wanted or substitutions(),
+        excluded=excluded or Exclusion(),
+    )
+
+
+def mutated(*arguments: Any, **named: Any) -> Mutation:
+    outcome = plan(*arguments, **named)
+    assert isinstance(outcome, Mutation), outcome
+    return outcome
+
+
+def items(body: dict[str, Any]) -> dict[str, str]:
+    return {item["key"]: item["value"] for item in body["properties"]["metadata"]["items"]}
+
+
+def test_the_copy_boots_our_image_and_is_gkes_in_everything_else() -> None:
+    outcome = mutated(wanted=Substitutions())
+    expected = copy.deepcopy(template())
+    for field in ("kind", "id", "creationTimestamp", "selfLink"):
+        del expected[field]
+    properties = expected["properties"]
+    for field in ("kind", "index", "licenses"):
+        del properties["disks"][0][field]
+    properties["disks"][0]["initializeParams"]["sourceImage"] = image()["selfLink"]
+    del properties["networkInterfaces"][0]["kind"], properties["networkInterfaces"][0]["name"]
+    del properties["networkInterfaces"][0]["accessConfigs"][0]["kind"], properties["tags"]["fingerprint"]
+    del properties["metadata"]["kind"], properties["metadata"]["fingerprint"]
+    expected |= {"name": outcome.name, "description": outcome.body.reveal()["description"]}
+
+    assert outcome.body.reveal() == expected
+    assert provenance.read(expected["description"]) == provenance.Provenance(
+        environment="dev", run_id=42, image=image()["selfLink"], gke_template=GKE
+    )
+
+
+def test_the_substitutions_reach_kube_env_metadata_labels_and_taints() -> None:
+    after = items(mutated().body.reveal())
+    node, before = (yaml.load(text, Loader=yaml.BaseLoader) for text in (after["kube-env"], KUBE_ENV))
+
+    assert {key for key in {*node, *before} if node.get(key) != before.get(key)} == {
+        "LOGGING_DESTINATION",
+        "KUBERNETES_MASTER_NAME",
+        "AUTOSCALER_ENV_VARS",
+        "KUBELET_ARGS",
+    }
+    assert node["LOGGING_DESTINATION"] == "gcp: all"
+    assert "KUBERNETES_MASTER_NAME" not in node
+    autoscaler = dict(variable.split("=", 1) for variable in node["AUTOSCALER_ENV_VARS"].split(";"))
+    assert autoscaler["extra"] == "yes"
+    assert autoscaler["node_labels"] == "cloud.google.com/gke-nodepool=l4,team=ml,acme.example/image=baked"
+    assert autoscaler["node_taints"] == "nvidia.com/gpu=present:NoSchedule,acme.example/canary=true:NoSchedule"
+    arguments = node["KUBELET_ARGS"].split(" ")
+    assert "--node-labels=cloud.google.com/gke-nodepool=l4,team=ml,acme.example/image=baked" in arguments
+    assert "--register-with-taints=nvidia.com/gpu=present:NoSchedule,acme.example/canary=true:NoSchedule" in arguments
+    assert arguments[-1] == "--image-gc-high-threshold=99"
+    assert after["kube-labels"] == "cloud.google.com/gke-nodepool=l4,team=ml,acme.example/image=baked"
+    assert after["serial-port-logging-enable"] == "true"
+
+
+def test_the_inputs_are_left_as_they_were() -> None:
+    raw_group, gke, boot_image = group(), template(), image()
+
+    plan(raw_group, gke, boot_image=boot_image)
+
+    assert (raw_group, gke, boot_image) == (group(), template(), image())
+
+
+def test_the_patch_names_the_template_twice_under_the_fingerprint_and_leaves_the_update_policy_alone() -> None:
+    outcome = mutated()
+    link = f"projects/acme-gpu/global/instanceTemplates/{outcome.name}"
+
+    assert outcome.link == link
+    assert outcome.patch == {
+        "instanceTemplate": link,
+        "versions": [{"instanceTemplate": link}],
+        "fingerprint": "kfdsuH",
+    }
+    assert outcome.region is None
+
+
+def test_a_regional_template_is_answered_with_a_regional_one() -> None:
+    gke = template() | {
+        "region": "https://www.googleapis.com/compute/v1/projects/acme-gpu/regions/us-central1",
+        "selfLink": f"https://www.googleapis.com/compute/v1/projects/acme-gpu/regions/us-central1/instanceTemplates/{GKE}",
+    }
+
+    outcome = mutated(gke=gke)
+
+    assert outcome.region == "us-central1"
+    assert outcome.link == f"projects/acme-gpu/regions/us-central1/instanceTemplates/{outcome.name}"
+    assert "region" not in outcome.body.reveal()
+
+
+@given(
+    wanted=st.builds(
+        Substitutions,
+        metadata=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.text(max_size=5), max_size=2),
+        labels=st.dictionaries(
+            st.from_regex(r"acme\.example/[a-z]{1,5}", fullmatch=True),
+            st.from_regex(r"[a-z]{1,5}", fullmatch=True),
+            max_size=2,
+        ),
+    ),
+    run_id=st.integers(0, 10**18 - 1),
+)
+def test_a_plan_once_carried_out_leaves_nothing_to_do(wanted: Substitutions, run_id: int) -> None:
+    outcome = mutated(wanted=wanted, boot_image=image(run_id))
+    as_made = outcome.body.reveal() | {"kind": "compute#instanceTemplate", "id": "1"}
+
+    again = plan(group(outcome.name), wanted=wanted, boot_image=image(run_id), current=as_made)
+
+    assert isinstance(again, AlreadyRight)
+    assert again.template == outcome.name
+
+
+def test_a_group_whose_fields_disagree_is_set_right() -> None:
+    name = mutated().name
+    half_done = group(name) | {"versions": group()["versions"]}
+
+    assert mutated(half_done).name == name
+
+
+@given(
+    cluster=st.from_regex(r"[a-z]([-a-z0-9]{0,37}[a-z0-9])?", fullmatch=True),
+    pool=st.from_regex(r"[a-z]([-a-z0-9]{0,37}[a-z0-9])?", fullmatch=True),
+    run_id=st.integers(0, 10**18 - 1),
+    data=st.data(),
+)
+def test_names_are_legal_for_every_cluster_and_pool_and_say_the_run_id(
+    cluster: str, pool: str, run_id: int, data: st.DataObject
+) -> None:
+    # GKE's own names keep within 63 characters; how it shortens is not documented, so any cut must do.
+    cut = data.draw(st.integers(1, 40))
+    gke_name = f"gke-{cluster[:cut]}-{pool}"[:54] + "-0123abcd"
+
+    name = mutation.name_of(gke_name, run_id, {})
+
+    assert LEGAL_NAME.match(name)
+    assert f"-pw-{run_id}-" in name
+    assert name.startswith("gke-")
+
+
+@given(
+    first=st.dictionaries(st.text(max_size=3), st.text(max_size=3)),
+    second=st.dictionaries(st.text(max_size=3), st.text(max_size=3)),
+)
+def test_names_differ_exactly_when_the_content_does(first: dict[str, str], second: dict[str, str]) -> None:
+    names = mutation.name_of(GKE, 42, first), mutation.name_of(GKE, 42, dict(reversed(second.items())))
+
+    assert (names[0] == names[1]) == (first == second)
+
+
+def test_every_ingredient_is_in_the_name() -> None:
+    outcomes = [
+        mutated(),
+        mutated(wanted=Substitutions()),
+        mutated(boot_image=image(43)),
+        mutated(boot_image=image(selfLink="https://www.googleapis.com/compute/v1/projects/p/global/images/other")),
+        mutated(gke=template("gke-serving-l4-00000000")),
+        mutated(gke=template(propertyOfTomorrow=[])),
+    ]
+
+    assert len({outcome.name for outcome in outcomes}) == len(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "arguments"),
+    [
+        ("proactive", "PROACTIVE", {"raw_group": group(updatePolicy={"type": "PROACTIVE"})}),
+        ("ambiguous", "2 versions", {"raw_group": group(versions=[*group()["versions"], {"instanceTemplate": "x"}])}),
+        ("ambiguous", "is ours", {"gke": template(description=mutated().body.reveal()["description"])}),
+        ("skew", BASE, {"boot_image": image(labels={"poolwright-source-image": "gke-1330-older"})}),
+        ("architecture", "ARM64", {"boot_image": image(architecture="ARM64")}),
+        ("too-small-disk", "100 GB", {"boot_image": image(diskSizeGb="101")}),
+        ("unsupported", "PENDING", {"boot_image": image(status="PENDING")}),
+        ("unsupported", "OBSOLETE", {"boot_image": image(deprecated={"state": "OBSOLETE"})}),
+        ("unsupported", "family", {"boot_image": image(family="poolwright-production")}),
+        ("unsupported", "TPU", {"gke": template(machineType="ct5lp-hightpu-4t")}),
+        ("unsupported", "Windows", {"gke": template(metadata={"windows-startup-script-ps1": "x"})}),
+        ("unsupported", "no boot disk", {"gke": template(disks=[])}),
+        ("unsupported", "no kube-env", {"gke": template(metadata={"kube-env": None})}),
+        ("unsupported", "no YAML", {"gke": template(metadata={"kube-env": f"A: {CANARY}: b"})}),
+        ("unsupported", "262144", {"wanted": Substitutions(metadata={"big": "x" * 300_000})}),
+        ("unsupported", "524288", {"wanted": Substitutions(metadata=dict.fromkeys("abc", "x" * 200000))}),
+        (
+            "confidential",
+            "SEV_SNP",
+            {"gke": template(confidentialInstanceConfig={"confidentialInstanceType": "SEV_SNP"})},
+        ),
+        (
+            "unsupported",
+            "UEFI_COMPATIBLE",
+            {
+                "gke": template(shieldedInstanceConfig={"enableSecureBoot": True}),
+                "boot_image": image(guestOsFeatures=[]),
+            },
+        ),
+        ("excluded", "nvidia-l4", {"excluded": Exclusion(accelerators=("nvidia-l4",))}),
+    ],
+)
+def test_what_cannot_work_is_refused_with_a_kind_and_a_sentence(
+    kind: str, says: str, arguments: dict[str, Any]
+) -> None:
+    outcome = plan(**arguments)
+
+    assert isinstance(outcome, Refusal)
+    assert (outcome.kind, says in outcome.reason) == (kind, True), outcome
+    assert outcome.reason.endswith(".")
+    assert not leaked(outcome)
+
+
+def test_a_confidential_pool_takes_an_image_made_for_it_and_the_smallest_disk_that_fits_will_do() -> None:
+    gke = template(
+        confidentialInstanceConfig={"enableConfidentialCompute": True},
+        shieldedInstanceConfig={"enableSecureBoot": True},
+    )
+
+    assert mutated(gke=gke, boot_image=image(diskSizeGb="100"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kubeEnv: {set: {A: b}, unset: [A]}", "A is both set and unset"),
+        ("kubeEnv: {set: {KUBELET_ARGS: --v=1}, append: {KUBELET_ARGS: [--a=b]}}", "both set and appended"),
+        ("kubeEnv: {append: {KUBELET_ARGS: [--max-pods=64]}}", "--max-pods already"),
+        ("kubeEnv: {append: {CLUSTER_NAME: [a=b]}}", "CLUSTER_NAME is no list"),
+        ("kubeEnv: {set: {EXTRA_JSON: x}}", "nested value"),
+        ("metadata: {kube-env: x}", "kube-env"),
+        ("metadata: {cluster-uid: x}", "cluster-uid"),
+        ("labels: {kubernetes.io/role: gpu}", "kubelet refuses"),
+        ("labels: {foo.k8s.io/role: gpu}", "kubelet refuses"),
+        ("labels: {team: other}", "holds team already"),
+        ("labels: {acme.example/a: 'not a label!'}", "allows no label"),
+        ("taints: [{key: nvidia.com/gpu, value: absent, effect: NoSchedule}]", "nvidia.com/gpu:NoSchedule already"),
+    ],
+)
+def test_substitutions_that_conflict_fail_the_plan(text: str, says: str) -> None:
+    outcome = plan(wanted=substitutions(text))
+
+    assert isinstance(outcome, Refusal)
+    assert outcome.kind == "unsupported"
+    assert says in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kubeenv: {}", "unknown field `kubeenv`"),
+        ("kubeEnv: {replace: {}}", "unknown field `replace`"),
+        ("taints: [{key: a, effect: Sometimes}]", "Invalid enum value"),
+    ],
+)
+def test_unknown_substitutions_are_refused_where_they_are_read(text: str, says: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=says):
+        substitutions(text)
+
+
+def test_labels_the_kubelet_may_set_are_let_through() -> None:
+    assert mutated(wanted=substitutions("labels: {node.kubernetes.io/purpose: gpu}"))
+
+
+def test_a_rollback_points_the_group_at_gkes_latest_template() -> None:
+    ours = InstanceTemplate(mutated().body.reveal())
+    newer = InstanceTemplate(template("gke-serving-l4-99999999"))
+
+    outcome = mutation.rollback(group=InstanceGroup(group(ours.name)), gke_template=newer, current_template=ours)
+
+    assert isinstance(outcome, Rollback)
+    assert outcome.patch["instanceTemplate"] == "projects/acme-gpu/global/instanceTemplates/gke-serving-l4-99999999"
+    assert outcome.patch["fingerprint"] == "kfdsuH"
+
+
+def test_a_rollback_of_a_group_on_gkes_latest_has_nothing_to_do() -> None:
+    gke = InstanceTemplate(template())
+
+    outcome = mutation.rollback(group=InstanceGroup(group()), gke_template=gke, current_template=gke)
+
+    assert isinstance(outcome, AlreadyRight)
+
+
+def test_a_rollback_is_refused_where_a_new_template_would_replace_nodes_or_is_not_gkes() -> None:
+    gke, ours = InstanceTemplate(template()), InstanceTemplate(mutated().body.reveal())
+    proactive = InstanceGroup(group(ours.name, updatePolicy={"type": "PROACTIVE"}))
+
+    refused = mutation.rollback(group=proactive, gke_template=gke, current_template=ours)
+    ambiguous = mutation.rollback(group=InstanceGroup(group(ours.name)), gke_template=ours, current_template=ours)
+
+    assert isinstance(refused, Refusal) and refused.kind == "proactive"
+    assert isinstance(ambiguous, Refusal) and ambiguous.kind == "ambiguous"
+
+
+def test_no_secret_is_in_anything_a_plan_prints() -> None:
+    rotated = template(
+        "gke-serving-l4-00000000",
+        metadata={"kube-env": KUBE_ENV.replace("KUBELET_KEY: ", "KUBELET_KEY: x"), "configure-sh": CANARY},
+    )
+    outcome = mutated(current=rotated)
+
+    assert outcome.changes
+    assert {change.key for change in outcome.changes} >= {"kube-env KUBELET_KEY", "metadata configure-sh", "boot image"}
+    for thing in (outcome, outcome.body, outcome.patch, *outcome.changes, InstanceTemplate(template())):
+        assert not leaked(thing)
+    assert outcome.body.reveal() != {}
+    assert CANARY in json.dumps(outcome.body.reveal()), "the canary was planted"
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_no_secret_is_in_what_is_raised(key: str) -> None:
+    wanted = Substitutions(kube_env=msgspec.convert({"append": {key: ["a=b"]}}, type(Substitutions().kube_env)))
+
+    outcome = plan(wanted=wanted)
+
+    assert isinstance(outcome, Refusal)
+    assert not leaked(outcome)
+    with pytest.raises(Exception) as raised:
+        plan(gke={**template(), "properties": {**template()["properties"], "metadata": {"items": [{"value": CANARY}]}}})
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
