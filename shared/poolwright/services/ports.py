@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from poolwright.environments import Environment
 from poolwright.nodes import Node as Node
 from poolwright.nodes import Pod as Pod
 from poolwright.references import ClusterRef, GroupRef, PoolRef
+
+if TYPE_CHECKING:  # YAML and msgspec are for those who read environments, not for those who only publish
+    from poolwright.environments import Environment
 from poolwright.verdicts import Busy
 
 Json = dict[str, Any]
