@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from localcloud.certificates import Authority
 from localcloud.dispatch import Api
 from localcloud.front_door import Backend, Door, HttpHandler, http_server
-from localcloud.world import World
 
 LOOPBACK = "127.0.0.1"
 

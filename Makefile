@@ -1,0 +1,63 @@
+# poolwright. `make demo` and `make test` set up everything they need; Python >= 3.11 and make are enough.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+FUNCTIONS_VENV := build/functions-venv
+ARCHIVE := dist/poolwright-functions.zip
+SOURCES := $(shell find functions shared/poolwright environments -name '*.py' -o -name '*.yaml' 2>/dev/null)
+
+# make demo STATE=world.yaml SEED=7 KEEP=1 WITHOUT=step
+DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \
+	$(if $(WITHOUT),--without $(WITHOUT)) $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(FIRESTORE),--firestore $(FIRESTORE))
+
+.PHONY: help setup demo test test-all lint types layers check package bench clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+setup: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## Make the virtual environments
+
+demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story on a local Google Cloud
+	@$(RUN) -m localcloud.demo --archive $(ARCHIVE) --python $(FUNCTIONS_VENV)/bin/python $(DEMO_OPTIONS)
+
+test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
+	@$(RUN) -m pytest -q -m "not slow" $(TESTS)
+
+test-all: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every test
+	@$(RUN) -m pytest -q $(TESTS)
+
+lint: $(VENV)/.done ## Style
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+
+types: $(VENV)/.done ## Types
+	@$(RUN) -m mypy
+
+layers: $(VENV)/.done ## Which part may import which
+	@PYTHONPATH=shared:functions:. $(VENV)/bin/lint-imports
+
+check: lint types layers ## Style, types, layers
+
+package: $(ARCHIVE) ## The deployment archive
+
+bench: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every figure, with its baseline
+	@$(RUN) -m bench
+
+clean: ## Remove what was made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
+	@$(RUN) tools/package.py $@ >/dev/null
+
+$(VENV)/.done: requirements.txt requirements-dev.txt
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poolwright needs Python >= 3.11; say which: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(FUNCTIONS_VENV)/.done: requirements.txt
+	@echo "setting up $(FUNCTIONS_VENV)"
+	@$(PYTHON) -m venv $(FUNCTIONS_VENV)
+	@$(FUNCTIONS_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

@@ -1,0 +1,49 @@
+"""What a test may ask of the stand-in that no Google API offers: the calls it answered, the world, and bad weather.
+
+    GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
+    DELETE /calls     forget them
+    GET    /world     everything in it, as JSON
+    POST   /faults    switch one on: {"method": "instanceGroupManagers.*", "status": "UNAVAILABLE", "every": 0.2}
+    DELETE /faults    all is well again
+    PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import msgspec
+from aiohttp import web
+
+from localcloud.faults import Fault
+from localcloud.world import World
+
+
+class Control:
+    """The extra host `localcloud`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request; 400 with a sentence for what cannot be read."""
+        what = (request.method, request.path)
+        if what == ("GET", "/calls"):
+            return web.json_response([asdict(each) | {"mutating": each.mutating} for each in self._world.calls])
+        if what == ("DELETE", "/calls"):
+            self._world.calls.clear()
+        elif what == ("GET", "/world"):
+            return web.json_response(self._world.dump())
+        elif what == ("DELETE", "/faults"):
+            self._world.faults.clear()
+        elif what == ("POST", "/faults"):
+            try:
+                self._world.faults.add(msgspec.json.decode(await request.read(), type=Fault))
+            except msgspec.MsgspecError as wrong:
+                return web.json_response({"error": f"no fault: {wrong}"}, status=400)
+        elif request.method == "PUT" and request.path.startswith("/tables/"):
+            self._world.table(request.path.removeprefix("/tables/")).update(json.loads(await request.read()))
+        else:
+            return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)
+        return web.json_response({})

@@ -1,0 +1,72 @@
+"""Made-up credentials for the stand-in, and the token endpoint that honours them. They open nothing anywhere else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+LIFETIME_SECONDS = 3600
+
+
+def service_account_file(folder: Path, *, project: str, email: str, token_uri: str) -> Path:
+    """A service-account key file in Google's format, for GOOGLE_APPLICATION_CREDENTIALS."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / f"{email.partition('@')[0]}.json"
+    path.touch(mode=0o600)
+    path.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": project,
+                "private_key_id": secrets.token_hex(20),
+                "private_key": pem.decode(),
+                "client_email": email,
+                "client_id": "100000000000000000000",
+                "token_uri": token_uri,
+                "universe_domain": "googleapis.com",
+            },
+            indent=2,
+        ),
+        "utf-8",
+    )
+    return path
+
+
+def token_file(folder: Path) -> Path:
+    """An access token in a file, for gcloud (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE)."""
+    path = folder / "access-token"
+    path.touch(mode=0o600)
+    path.write_text(_token(), "utf-8")
+    return path
+
+
+class Tokens:
+    """`oauth2.googleapis.com`: any grant gets a token, whoever asks; and the keys of our OIDC tokens."""
+
+    def __init__(self, jwks: dict[str, Any]) -> None:
+        self._jwks = jwks
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """POST /token (https://developers.google.com/identity/protocols/oauth2/service-account), GET .../certs."""
+        if request.path.endswith("/certs"):
+            return web.json_response(self._jwks)
+        if request.path.endswith("/tokeninfo"):
+            return web.json_response({"expires_in": str(LIFETIME_SECONDS), "scope": "https://www.googleapis.com/auth/cloud-platform"})
+        if request.method != "POST":
+            return web.json_response({"error": "invalid_request"}, status=404)
+        answer = {"access_token": _token(), "expires_in": LIFETIME_SECONDS, "token_type": "Bearer"}
+        return web.json_response(answer)
+
+
+def _token() -> str:
+    return f"ya29.local-{int(time.time())}-{secrets.token_urlsafe(16)}"

@@ -1,0 +1,220 @@
+"""The whole stand-in: every part on one world, their ports, and what a client must know to reach them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from localcloud import credentials, emulators, worldfile
+from localcloud.certificates import Authority
+from localcloud.cloud_build import CloudBuild
+from localcloud.compute import Compute
+from localcloud.control import Control
+from localcloud.front_door import HttpHandler
+from localcloud.gke import Gke
+from localcloud.monitoring import Monitoring
+from localcloud.pubsub import HOST as PUBSUB
+from localcloud.pubsub import PubSub
+from localcloud.server import Listeners
+from localcloud.simulation import Simulation
+from localcloud.world import World
+
+log = logging.getLogger(__name__)
+
+FIRESTORE = "firestore.googleapis.com"
+TICK_SECONDS = 60.0
+IDENTITY = "poolwright"
+
+Choice = Literal["auto", "embedded", "official"]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `serve` prints: `endpoints` by Google host name, `env` for clients, `proxy` for those without endpoints."""
+
+    project: str
+    endpoints: dict[str, str]
+    env: dict[str, str]
+    proxy: dict[str, str]
+    parts: dict[str, str] = field(default_factory=dict)
+
+    def json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+
+class Stack:
+    """Put together, started once, stopped once. `folder` holds keys, certificates and logs while it runs.
+
+    `data`: a folder in which the world is kept, so that the next start goes on where this one stopped.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        project: str | None = None,
+        state: Path | None = None,
+        data: Path | None = None,
+        speed: float = 1.0,
+        seed: int | None = None,
+        manual: bool = False,
+        pubsub: Choice = "auto",
+        firestore: Choice = "auto",
+    ) -> None:
+        self._folder = folder
+        self._pubsub_choice = pubsub
+        self._firestore_choice = firestore
+        self._plan = worldfile.read(state) if state else None
+        self._saved = data / "world.json" if data else None
+        named = self._plan.project if self._plan else None
+        simulation = Simulation(
+            speed=speed, manual=manual, seed=seed if seed is not None else self._plan.seed if self._plan else 0
+        )
+        self.world = World(
+            project=project or named or "local-project",
+            project_number=self._plan.project_number if self._plan else "314159265358",
+            simulation=simulation,
+        )
+        self.listeners = Listeners(folder=folder)
+        self.compute = Compute(self.world)
+        self.gke = Gke(self.world, self.compute, self._open_control_plane)
+        self.cloud_build = CloudBuild(self.world, self.compute)
+        self.monitoring = Monitoring(self.world, self.gke.nodes_and_pods)
+        self.pubsub: PubSub | None = None
+        self._official_pubsub: emulators.OfficialPubSub | None = None
+        self._emulators: list[emulators.Running] = []
+        self._life: asyncio.Task[None] | None = None
+        simulation.on("scheduler.tick", self._tick)
+
+    async def start(self, *, port: int = 0) -> Manifest:
+        """Load the world, open the ports, let time run."""
+        parts = {"pubsub": await self._start_pubsub(), "firestore": await self._start_firestore()}
+        for part in (self.compute, self.gke, self.cloud_build, self.monitoring):
+            self.listeners.serve_api(part.api())
+        self.listeners.serve_http("localcloud", Control(self.world).serve)
+        tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []})
+        for host in ("oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"):
+            self.listeners.serve_http(host, tokens.serve)
+        await self.listeners.open(port=port)
+        await self._load()
+        if not self.world.simulation.manual:
+            self.world.simulation.after(TICK_SECONDS, "scheduler.tick")
+            self._life = asyncio.create_task(self.world.simulation.run())
+        return self._manifest(parts)
+
+    async def stop(self) -> None:
+        """Keep the world if it has a place, close the ports, stop what was started."""
+        self.save()
+        if self._life is not None:
+            self._life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._life
+        if self._official_pubsub is not None:
+            await self._official_pubsub.close()
+        if self.pubsub is not None:
+            await self.pubsub.close()
+        await self.listeners.close()
+        for emulator in self._emulators:
+            emulator.stop()
+
+    def save(self) -> None:
+        """Write the world to its place, if it has one."""
+        if self._saved is not None:
+            self._saved.parent.mkdir(parents=True, exist_ok=True)
+            self.world.save(self._saved)
+
+    async def _load(self) -> None:
+        if self._saved is not None and self._saved.exists():
+            self.world.load(self._saved)
+            await self.gke.go_on()
+        elif self._plan is not None:
+            await worldfile.load(self._plan, world=self.world, compute=self.compute, gke=self.gke, monitoring=self.monitoring)
+        if self.pubsub is not None:
+            self.pubsub.go_on()
+
+    async def _start_pubsub(self) -> str:
+        emulator = emulators.find_pubsub() if self._pubsub_choice != "embedded" else None
+        if emulator is None:
+            if self._pubsub_choice == "official":
+                raise RuntimeError("no official Pub/Sub emulator here; install gcloud's pubsub-emulator and java")
+            self.pubsub = PubSub(self.world)
+            self.listeners.serve_api(self.pubsub.api())
+            return "embedded"
+        running = await emulator.start(self._folder)
+        self._emulators.append(running)
+        self._official_pubsub = emulators.OfficialPubSub(self.world, running)
+        await self._official_pubsub.start()
+        self.listeners.pass_on(PUBSUB, (running.host, running.port))
+        return "official emulator"
+
+    async def _start_firestore(self) -> str:
+        emulator = emulators.find_firestore() if self._firestore_choice != "embedded" else None
+        if emulator is None:
+            if self._firestore_choice == "official":
+                raise RuntimeError("no official Firestore emulator here; install gcloud's component and java")
+            return "none; SQLite instead"
+        running = await emulator.start(self._folder)
+        self._emulators.append(running)
+        self.listeners.pass_on(FIRESTORE, (running.host, running.port))
+        return "official emulator"
+
+    async def _open_control_plane(self, handler: HttpHandler, authority: Authority) -> int:
+        return await self.listeners.open_tls(handler, authority=authority)
+
+    def _tick(self) -> None:
+        """Cloud Scheduler's minute."""
+        self.world.publish("ticks", b"{}", {})
+        self.world.simulation.after(TICK_SECONDS, "scheduler.tick")
+
+    def _manifest(self, parts: dict[str, str]) -> Manifest:
+        endpoints = self.listeners.endpoints
+        project = self.world.project
+        email = f"{IDENTITY}@{project}.iam.gserviceaccount.com"
+        token_uri = f"{endpoints['oauth2.googleapis.com']}/token"
+        account = credentials.service_account_file(self._folder, project=project, email=email, token_uri=token_uri)
+        gcloud = self._folder / "gcloud"
+        gcloud.mkdir(exist_ok=True)
+        env = {
+            "CLOUDSDK_CONFIG": str(gcloud),
+            "CLOUDSDK_CORE_PROJECT": project,
+            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(credentials.token_file(self._folder)),
+            **_gcloud_endpoints(endpoints),
+            "KUBECONFIG": str(self._folder / "kubeconfig"),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+            "GOOGLE_CLOUD_PROJECT": project,
+            "PUBSUB_PROJECT_ID": project,
+            "PUBSUB_EMULATOR_HOST": endpoints[PUBSUB].removeprefix("http://"),
+            "POOLWRIGHT_PROJECT": project,
+            "POOLWRIGHT_ENDPOINTS": json.dumps(endpoints),
+            "POOLWRIGHT_STORE": f"sqlite:{self._folder / 'poolwright.db'}",
+        }
+        if FIRESTORE in endpoints:
+            env |= {"FIRESTORE_EMULATOR_HOST": endpoints[FIRESTORE].removeprefix("http://")}
+            env |= {"POOLWRIGHT_STORE": "firestore:(default)"}
+        (self._folder / "kubeconfig").write_text(json.dumps(self.gke.kubeconfig()), "utf-8")
+        proxy = {
+            "url": f"http://127.0.0.1:{self.listeners.proxy_port}",
+            "ca_file": str(self.listeners.authority.ca_file),
+        }
+        return Manifest(project=project, endpoints=dict(endpoints), env=env, proxy=proxy, parts=parts)
+
+
+def _gcloud_endpoints(endpoints: dict[str, str]) -> dict[str, Any]:
+    """gcloud's names for where its APIs are (gcloud topic configurations, section api_endpoint_overrides)."""
+    paths = {
+        "COMPUTE": ("compute.googleapis.com", "/compute/v1/"),
+        "CONTAINER": ("container.googleapis.com", "/"),
+        "CLOUDBUILD": ("cloudbuild.googleapis.com", "/"),
+        "MONITORING": ("monitoring.googleapis.com", "/"),
+        "PUBSUB": (PUBSUB, "/"),
+    }
+    return {
+        f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": endpoints[host] + path for name, (host, path) in paths.items()
+    }
