@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from poolwright.boot_images.kube_env import KubeEnv
@@ -51,13 +52,13 @@ class InstanceTemplate:
         """What the VMs are made of."""
         return self.raw.get("properties") or {}
 
-    @property
+    @cached_property
     def metadata(self) -> dict[str, str]:
         """The metadata items by key. They hold credentials: never print them."""
         items = (self.properties.get("metadata") or {}).get("items") or []
         return {item["key"]: item.get("value") or "" for item in items}
 
-    @property
+    @cached_property
     def kube_env(self) -> KubeEnv | None:
         """The `kube-env` item, None where there is none."""
         text = self.metadata.get("kube-env")
@@ -85,7 +86,7 @@ class InstanceTemplate:
         attached = self.properties.get("guestAccelerators") or []
         return tuple(last_part(str(item.get("acceleratorType") or "")) for item in attached)
 
-    @property
+    @cached_property
     def node_labels(self) -> dict[str, str]:
         """The Kubernetes labels its nodes register with, from the item `kube-labels` and from kube-env."""
         texts = [self.metadata.get("kube-labels", "")]
