@@ -10,6 +10,7 @@ from aiohttp import web
 
 from localcloud.kubernetes import errors, patches
 from localcloud.kubernetes.controllers import Controllers
+from localcloud.kubernetes.controllers.kubelets import StartSeconds
 from localcloud.kubernetes.kinds import CRD_KEY, Kinds
 from localcloud.kubernetes.objects import Deletion, Objects, Options
 from localcloud.kubernetes.patching import patch
@@ -20,6 +21,7 @@ from localcloud.kubernetes.store import Change, Store
 
 Json = dict[str, Any]
 
+START_SECONDS = 2.0  # from binding to Running, unless the world says otherwise
 FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -31,8 +33,9 @@ class KubernetesApi:
     """
 
     def __init__(
-        self, *, now: Callable[[], float], tables: dict[str, dict[str, Any]], version: str = "v1.33.5-gke.1080000"
-    ) -> None:
+        self, *, now: Callable[[], float], tables: dict[str, dict[str, Any]], version: str = "v1.33.5-gke.1080000",
+        start_seconds: StartSeconds = lambda pod, node: START_SECONDS,
+    ) -> None:  # fmt: skip
         store = Store(tables)
         kinds = Kinds(store.table(CRD_KEY))
         self._objects = Objects(store=store, kinds=kinds, schemas=Schemas(), now=now)
@@ -40,7 +43,7 @@ class KubernetesApi:
         for name in FIRST_NAMESPACES:
             if self._objects.find(kinds.named("namespaces"), "", name) is None:
                 self.create("namespaces", {"metadata": {"name": name}})
-        self._controllers = Controllers(self._objects)
+        self._controllers = Controllers(self._objects, start_seconds)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request to the apiserver, whatever its path."""

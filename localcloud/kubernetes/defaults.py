@@ -10,6 +10,9 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from localcloud.kubernetes.clock import timestamp
+from localcloud.kubernetes.kinds import CRD_KEY
+
 Json = dict[str, Any]
 
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -192,14 +195,16 @@ BY_KIND: dict[str, Callable[[Json], None]] = {
     "services": _service,
     "secrets": _secret,
     "namespaces": _namespace,
-    "customresourcedefinitions.apiextensions.k8s.io": _definition,
+    CRD_KEY: _definition,
     "storageclasses.storage.k8s.io": _storage_class,
     "events": _event,
 }
 
 
-def first_status(key: str) -> Json | None:
+def first_status(key: str, obj: Json, now: float) -> Json | None:
     """What `status` says right after creation; None for kinds that start without one."""
+    if key == CRD_KEY:
+        return established(obj, now)
     first: dict[str, Json] = {
         "pods": {"phase": "Pending", "qosClass": "BestEffort"},
         "namespaces": {"phase": "Active"},
@@ -219,3 +224,21 @@ def first_status(key: str) -> Json | None:
         },
     }  # fmt: skip
     return first.get(key)
+
+
+def established(definition: Json, now: float) -> Json:
+    """The status of a definition that is served: names accepted, Established, versions remembered."""
+    status: Json = dict(definition.get("status") or {})
+    status["acceptedNames"] = definition["spec"]["names"]
+    for kind, reason, message in (
+        ("NamesAccepted", "NoConflicts", "no conflicts found"),
+        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+    ):
+        if not any(c["type"] == kind for c in status.get("conditions") or ()):
+            condition = {"type": kind, "status": "True", "reason": reason, "message": message,
+                         "lastTransitionTime": timestamp(now)}  # fmt: skip
+            status["conditions"] = [*(status.get("conditions") or ()), condition]
+    stored = next((v["name"] for v in definition["spec"]["versions"] if v.get("storage")), None)
+    known = list(status.get("storedVersions") or ())
+    status["storedVersions"] = known if stored in known else [*known, stored]
+    return status

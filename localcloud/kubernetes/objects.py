@@ -95,7 +95,7 @@ class Objects:
         self._complete(kind, obj)
         if kind.has("status") and kind.key != "nodes":
             obj.pop("status", None)
-            if (first := defaults.first_status(kind.key)) is not None:
+            if (first := defaults.first_status(kind.key, obj, self.now())) is not None:
                 obj["status"] = first
         self._refuse(kind, obj, self._problems(kind, obj))
         self._record(kind, {}, obj, options)
