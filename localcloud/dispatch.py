@@ -254,10 +254,12 @@ def _put(message: Message, name: str, value: str) -> None:
     if field_.cpp_type == field_.CPPTYPE_BOOL:
         item = {"true": True, "false": False, "1": True, "0": False}.get(value.lower(), value)
     try:
-        json_format.ParseDict({field_.json_name: [item] if field_.is_repeated else item}, target)
+        # Parsed apart and merged: a repeated parameter adds to the list.
+        parsed = json_format.ParseDict({field_.json_name: [item] if field_.is_repeated else item}, type(target)())
     except json_format.ParseError:
         kind = schema.kind_name(field_)
         raise bad_request([(name, f"Invalid value at '{field_.name}' ({kind}), \"{value}\"")]) from None
+    target.MergeFrom(parsed)
 
 
 def _unknown_parameter(name: str, target: Message, part: str) -> GoogleError:
