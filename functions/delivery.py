@@ -25,7 +25,7 @@ from typing import TypeVar
 from flask import Request
 
 from poolwright import logs
-from poolwright.events.envelope import Message, check_size, open_envelope
+from poolwright.events.envelope import Message, open_envelope
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
 Answer = tuple[str, int]
@@ -50,7 +50,6 @@ def deliver(
     headers = {name.lower(): value for name, value in request.headers.items()}
     with logs.context(headers, function=function):
         try:
-            check_size(request.content_length or 0)
             message = open_envelope(request.get_data(), headers)
         except Refused as refusal:
             return _refuse(refusal, data=request.get_data(), attributes={}, subscription="", function=function)

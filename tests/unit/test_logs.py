@@ -175,6 +175,13 @@ def test_what_looks_like_a_secret_is_never_written(text: str, where: str, lines:
     assert "[redacted]" in written
 
 
+def test_a_line_stays_below_what_cloud_logging_takes(lines: Lines) -> None:
+    ours.info("🐟" * 300_000)
+    assert len(lines()[0]["message"].encode()) < 256_000
+    ours.info("what is %s", "short stays whole")
+    assert lines()[0]["message"] == "what is short stays whole"
+
+
 def test_ordinary_names_are_not_mistaken_for_secrets(lines: Lines) -> None:
     text = "projects/acme-gpu/zones/us-central1-a/instanceGroupManagers/gke-serving-l4-spot-1a2b3c4d-grp: 412, key: x"
     ours.info(text)

@@ -43,22 +43,17 @@ class Message:
     delivery_attempt: int | None = None
 
 
-def check_size(length: int) -> None:
-    """Refuses a body that Pub/Sub cannot have carried, before anybody decodes it."""
-    if length > MAX_BODY_BYTES:
-        raise Refused(
-            "body",
-            f"has {length} bytes, a Pub/Sub push has {MAX_BODY_BYTES} at most",
-            "Find out who calls this function besides Pub/Sub, and take the invoker role away from it",
-        )
-
-
 def open_envelope(body: bytes, headers: Mapping[str, str]) -> Message:
     """The message in an HTTP request. `headers` by lower-case name.
 
     Raises `Refused`, with `message_id` set as soon as it was readable.
     """
-    check_size(len(body))
+    if len(body) > MAX_BODY_BYTES:
+        raise Refused(
+            "body",
+            f"has {len(body)} bytes, a Pub/Sub push has {MAX_BODY_BYTES} at most",
+            "Find out who calls this function besides Pub/Sub, and take the invoker role away from it",
+        )
     if headers.get("content-type", "").lower().startswith("application/cloudevents+json"):
         event = json_object(body, where="body", remedy=_PUBLISHER_REMEDY)
         return _cloud_event(event.get("data"), {f"ce-{name}": value for name, value in event.items()})

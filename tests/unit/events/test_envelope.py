@@ -112,6 +112,7 @@ def test_a_structured_cloud_event_is_opened() -> None:
         (body(attributes={"status": 1}), "message.attributes", "17"),
         (body(data="not base64!"), "message.data", "17"),
         (body(data="abc"), "message.data", "17"),
+        (body(data="YW!I="), "message.data", "17"),
         (body(data="żółw"), "message.data", "17"),
         (body(data={"id": "b-1"}), "message.data", "17"),
         (b" " * (MAX_BODY_BYTES + 1), "body", ""),

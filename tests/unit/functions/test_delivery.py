@@ -206,7 +206,9 @@ def test_ten_megabytes_of_nonsense_are_neither_handled_nor_parked(
     assert len(line["message"]) < 1000
 
 
-def test_a_body_larger_than_any_push_is_refused_unread(serve: Serve, backstage: Backstage, lines: Lines) -> None:
+def test_a_body_larger_than_any_push_is_neither_handled_nor_parked(
+    serve: Serve, backstage: Backstage, lines: Lines
+) -> None:
     answer = serve("tick").post("/", data=b"[" * 15_000_000, content_type="application/json")
     assert answer.status_code == 422
     assert not backstage.touched
