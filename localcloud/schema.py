@@ -83,7 +83,7 @@ class _Recorder:
     """A gRPC channel that only notes what a generated transport would call, with which messages."""
 
     def __init__(self) -> None:
-        self.calls: dict[str, tuple[MessageType, MessageType, bool]] = {}
+        self.calls: dict[str, tuple[MessageType | None, MessageType, bool]] = {}
 
     def _note(self, path: str, request_serializer: Any, response_deserializer: Any, **_: Any) -> str:
         self._last(path, request_serializer, response_deserializer, False)
@@ -97,14 +97,16 @@ class _Recorder:
     unary_stream = stream_stream = stream_unary = _note_stream
 
     def _last(self, path: str, serializer: Any, deserializer: Any, streaming: bool) -> None:
-        request = getattr(serializer, "__self__", None) or _class_of(serializer)
+        # `Empty.SerializeToString` is a method of every message and does not tell its class.
+        request = getattr(serializer, "__self__", None)
         response = getattr(deserializer, "__self__", None)
-        self.calls[path] = (_plain(request), _plain(response), streaming)
+        self.calls[path] = (_plain(request) if request else None, _plain(response), streaming)
 
 
-def _class_of(serializer: Any) -> Any:
-    """`Empty.SerializeToString` is an unbound method of its class."""
-    return serializer.__objclass__
+def _annotated_request(stub: property) -> Any:
+    """The request class of a stub: `Callable[[GetIamPolicyRequest], ...]`."""
+    annotation = typing.get_type_hints(stub.fget)["return"]
+    return typing.get_args(annotation)[0][0]
 
 
 def _grpc_methods(package: str, service_module: str, transport_name: str) -> dict[str, tuple[str, Any, Any, bool]]:
@@ -124,6 +126,7 @@ def _grpc_methods(package: str, service_module: str, transport_name: str) -> dic
                 continue
             if isinstance(path, str):
                 request, response, streaming = recorder.calls[path]
+                request = request or _annotated_request(member)
                 found[path.rpartition("/")[2]] = (path, request, response, streaming)
     return found
 
