@@ -118,7 +118,7 @@ def main() -> int:
 
 def candidates_in(folder: Path, functions: Path) -> list[Candidate]:
     """The baselines, the function that calls Compute, and ours."""
-    made = []
+    made: list[Candidate] = []
     baselines = {HELLO_WORLD: ("hello", HELLO), PLAIN_COMPUTE: ("read", PLAIN), COMPUTE: ("read", OURS)}
     for name, (target, text) in baselines.items():
         source = folder / f"{len(made)}.py"
@@ -188,8 +188,8 @@ def first_answer(port: int, body: bytes, began: float) -> int:
 
 def resident(pid: int) -> float:
     """Megabytes of the worker, the child that has imported and answered; the process itself where it has no child."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return max(one_resident(int(each)) for each in [*children, pid])
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return max(map(one_resident, [*children, pid]))
 
 
 def one_resident(pid: int) -> float:

@@ -35,32 +35,21 @@ def compute_client(service: str, client: str) -> Any:
 
 def lighten(package: str) -> bool:
     """Register a generated package and its `types` as late ones; False where that is not possible or too late."""
-    if package in sys.modules:
+    if package in sys.modules or (folder := _generated(package)) is None:
         return False
-    specs = [_generated(package)]
-    if specs[0] is not None:
-        types = Path(specs[0].submodule_search_locations[0], "types")  # type: ignore[index]
-        specs.append(
-            importlib.util.spec_from_file_location(
-                f"{package}.types", types / "__init__.py", submodule_search_locations=[str(types)]
-            )
-        )
-    if None in specs:
-        return False
-    for spec in specs:
-        if spec is not None:
-            _register(spec)
+    _register(package, folder)
+    _register(f"{package}.types", folder / "types")
     return True
 
 
-def _generated(package: str) -> ModuleSpec | None:
-    """The package's spec, if it has the layout of Google's generated clients."""
+def _generated(package: str) -> Path | None:
+    """The package's folder, if it has the layout of Google's generated clients."""
     spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    if spec is None or spec.origin is None:
         return None
-    folder = Path(spec.submodule_search_locations[0])
+    folder = Path(spec.origin).parent
     parts = ("__init__.py", "types/__init__.py", "services/__init__.py")
-    return spec if all((folder / part).is_file() for part in parts) else None
+    return folder if all((folder / part).is_file() for part in parts) else None
 
 
 class _Late(ModuleType):
@@ -68,7 +57,8 @@ class _Late(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         spec = self.__spec__
-        if name.startswith("__") or spec is None or spec.loader is None or _is_module(spec, name):
+        asks_for_code = name in ("__all__", "__version__") or not name.startswith("__")
+        if not asks_for_code or spec is None or spec.loader is None or _is_module(spec, name):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         self.__class__ = ModuleType  # type: ignore[assignment]
         spec.loader.exec_module(self)
@@ -83,17 +73,18 @@ def _is_module(spec: ModuleSpec, name: str) -> bool:
     )
 
 
-def _register(spec: ModuleSpec) -> None:
+def _register(name: str, folder: Path) -> None:
     """What the import system does for a package, less running it."""
-    module = _Late(spec.name)
-    module.__spec__ = spec
-    module.__file__ = spec.origin
-    module.__package__ = spec.name
-    module.__loader__ = spec.loader
-    module.__path__ = list(spec.submodule_search_locations or ())
-    sys.modules[spec.name] = module
-    parent, _, name = spec.name.rpartition(".")
-    setattr(sys.modules[parent], name, module)
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    module.__class__ = _Late
+    sys.modules[name] = module
+    parent, _, last = name.rpartition(".")
+    setattr(sys.modules[parent], last, module)
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 
 from poolwright.adapters.gke import ControlPlane
+from poolwright.nodes import Node, Pod
 from poolwright.references import ClusterRef
-from poolwright.services.ports import Json, Kubernetes, Missing, Node, Pod, Stale, Weather
+from poolwright.services.ports import Json, Kubernetes, Missing, Stale, Weather
 
 CORDONED_FOR = "compute.poolwright.dev/cordoned-for"
 GPU = "nvidia.com/gpu"

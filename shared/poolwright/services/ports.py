@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from poolwright.nodes import Node as Node
 from poolwright.nodes import Pod as Pod
 from poolwright.references import ClusterRef, GroupRef, PoolRef
+from poolwright.verdicts import Busy
 
 if TYPE_CHECKING:  # YAML and msgspec are for those who read environments, not for those who only publish
     from poolwright.environments import Environment
-from poolwright.verdicts import Busy
 
 Json = dict[str, Any]
 
