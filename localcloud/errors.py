@@ -64,7 +64,10 @@ class GoogleError(Exception):
         if self.reason is not None:
             item = {"message": self.message, "domain": self.domain, "reason": self.reason}
             if self.location is not None:
-                item |= {"location": self.location, "locationType": "parameter"}
+                item |= {
+                    "location": self.location,
+                    "locationType": "header" if self.location == "If-Match" else "parameter",
+                }
             error["errors"] = [item]
         if self.reason is None or self.details or self.status in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"):
             error["status"] = self.status
