@@ -1,7 +1,7 @@
 """What a handler can say of a message other than "done"; `functions/delivery.py` makes it an answer to Pub/Sub."""
 
 
-class Verdict(Exception):  # noqa: N818  an outcome, not always an error
+class Verdict(Exception):
     """A considered end of a message's handling: no bug, so no traceback is logged."""
 
 
