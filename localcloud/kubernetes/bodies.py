@@ -1,6 +1,6 @@
 """Bodies in and out: JSON and YAML, and what a client accepts.
 
-Protobuf is not spoken: it is passed over when accepted beside JSON, and refused as a body.
+Protobuf is read and never written: it is passed over when accepted beside JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from localcloud.kubernetes.errors import bad_request, not_acceptable, unsupported_media_type
+from localcloud.kubernetes import protobuf
+from localcloud.kubernetes.errors import ApiError, bad_request, not_acceptable, unsupported_media_type
 
 Json = dict[str, Any]
 
@@ -68,10 +69,14 @@ async def read(request: web.Request, *, allowed: list[str] | None = None) -> Any
     if not raw:
         return None
     media = (request.headers.get("Content-Type") or JSON).partition(";")[0].strip().lower()
-    accepted = allowed or [JSON, YAML]
+    if len(raw) > LARGEST:
+        raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST}")
+    accepted = allowed or [JSON, YAML, protobuf.MEDIA]
     if media not in accepted:
         raise unsupported_media_type(accepted)
     try:
+        if media == protobuf.MEDIA:
+            return protobuf.decode(raw)
         if media.endswith("yaml"):
             return yaml.load(raw, Loader=_Loader)  # noqa: S506  # a SafeLoader
         return json.loads(raw)

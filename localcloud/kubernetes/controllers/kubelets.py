@@ -55,16 +55,16 @@ class Kubelets(Controller):
             status = _admitted(pod, now)
             pod = objects.store.put("pods", {**pod, "status": status})
         if status["phase"] == "Pending":
-            due = seconds(str(status["startTime"])) + self._start_seconds(pod, node)
-            if now < due:
-                return due
+            begins = seconds(status["startTime"]) + float(self._start_seconds(pod, node))
+            if now < begins:
+                return begins
             pod = objects.store.put("pods", {**pod, "status": _running(pod, node, now)})
         return _finish(objects, pod)
 
 
 def _stop(objects: Objects, pod: Json) -> float | None:
     meta = pod["metadata"]
-    grace = meta.get("deletionGracePeriodSeconds", 0)
+    grace = float(meta.get("deletionGracePeriodSeconds", 0))
     due = seconds(meta["deletionTimestamp"]) - grace + min(grace, STOP_SECONDS)
     if objects.now() < due:
         return due
@@ -85,7 +85,10 @@ def _finish(objects: Objects, pod: Json) -> float | None:
         lasts = JOB_SECONDS
     else:
         return None
-    started = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    states = (status["state"] for status in pod["status"].get("containerStatuses") or ())
+    started = next((state["running"]["startedAt"] for state in states if "running" in state), None)
+    if started is None:
+        return None
     due = seconds(started) + lasts
     if objects.now() < due:
         return due

@@ -72,10 +72,11 @@ def _schedule(objects: Objects, pod: Json, nodes: list[Json], free: dict[str, Am
     record(objects, pod, "Scheduled", f"Successfully assigned {where} to {name}", component="default-scheduler")
 
 
-def _emptiness(node: Json, free: Amounts) -> Decimal:
-    """The mean free share of processor and memory."""
+def _emptiness(node: Json, free: Amounts) -> tuple[Decimal, Decimal]:
+    """The free shares of processor and memory, then the room for pods."""
     total = allocatable(node)
-    return sum((free[name] / total[name] for name in ("cpu", "memory") if total.get(name)), Decimal(0))
+    shares = sum((free[name] / total[name] for name in ("cpu", "memory") if total.get(name)), Decimal(0))
+    return shares, free.get("pods", Decimal(0))
 
 
 def _say_why_not(objects: Objects, pod: Json, message: str) -> None:
