@@ -20,6 +20,7 @@ from localcloud.gke import Gke
 from localcloud.monitoring import Monitoring
 from localcloud.pubsub import HOST as PUBSUB
 from localcloud.pubsub import PubSub
+from localcloud.pubsub.push import Deliver
 from localcloud.server import Listeners
 from localcloud.simulation import Simulation
 from localcloud.world import World
@@ -51,7 +52,7 @@ class Manifest:
 class Stack:
     """Put together, started once, stopped once. `folder` holds keys, certificates and logs while it runs.
 
-    `data`: a folder in which the world is kept, so that the next start goes on where this one stopped.
+    `deliver`: takes pushes of the embedded Pub/Sub into its own hands. `data`: a folder in which the world is kept, so that the next start goes on where this one stopped.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Stack:
         manual: bool = False,
         pubsub: Choice = "auto",
         firestore: Choice = "auto",
+        deliver: Deliver | None = None,
     ) -> None:
         self._folder = folder
+        self._deliver = deliver
         self._pubsub_choice = pubsub
         self._firestore_choice = firestore
         self._plan = worldfile.read(state) if state else None
@@ -143,7 +146,7 @@ class Stack:
         if emulator is None:
             if self._pubsub_choice == "official":
                 raise RuntimeError("no official Pub/Sub emulator here; install gcloud's pubsub-emulator and java")
-            self.pubsub = PubSub(self.world)
+            self.pubsub = PubSub(self.world, deliver=self._deliver)
             self.listeners.serve_api(self.pubsub.api())
             return "embedded"
         running = await emulator.start(self._folder)
