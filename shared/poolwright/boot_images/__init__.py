@@ -1,27 +1,25 @@
 """Boot images and the mutation of instance templates: pure functions of plain values, no I/O, no clock.
 
 Instance templates, instance group managers and images come in as the raw JSON of the Compute REST API (camelCase,
-64-bit numbers as text, unknown fields kept) and are looked at through small views, whose `repr` shows a name only:
+64-bit numbers as text, unknown fields kept) and are looked at through small views, whose `repr` shows a name only.
+One group's way through it:
 
-    resources.InstanceTemplate(raw), .InstanceGroup(raw)       views: name, link, kube_env, source_image, ...
-    image.BootImage.read(raw) -> BootImage                     ValueError where labels are missing or wrong
-    image.why_unusable(image, *, environment, run_id=None) -> tuple[str, ...]      sentences; empty: usable
-    image.labels(*, environment, run_id, source_image, gke_version) -> dict         what a build must put on an image
-    gke_template.current(*, own, templates, pool: PoolRef, cluster_uid) -> InstanceTemplate | Refusal
-    gke_template.name_prefix(pool) -> str                      for the listing that feeds `templates`
-    mutation.plan(*, group, gke_template, current_template, image, substitutions, excluded)
-        -> AlreadyRight | Mutation | Refusal
-    mutation.rollback(*, group, gke_template, current_template) -> AlreadyRight | Rollback | Refusal
-    provenance.is_ours(template), provenance.read(description) -> Provenance | None
-    substitutions.Substitutions, exclusion.Exclusion           decoded by msgspec from the environment file
-    kube_env.KubeEnv.parse(text), .render() -> Secret[str]; kube_env.diff(before, after) -> tuple[Change, ...]
+    group = InstanceGroup(raw)                                 resources.py
+    own = InstanceTemplate(raw)                                the template `group.templates[0]` names
+    gke = gke_template.current(own=own, templates=..., pool=PoolRef, cluster_uid=...)
+                                                               -> InstanceTemplate | Refusal; `templates` only when
+                                                               provenance.is_ours(own): the project's, regional and
+                                                               global, beginning with gke_template.name_prefix(pool)
+    image = BootImage.read(raw)                                image.py; ValueError: none of ours
+    image.why_unusable(image, environment=..., run_id=None)    -> sentences; none: usable
+    mutation.plan(group=, gke_template=, current_template=own, image=, substitutions=, excluded=)
+                                                               -> AlreadyRight | Mutation | Refusal
+    mutation.rollback(group=, gke_template=, current_template=own)
+                                                               -> AlreadyRight | Rollback | Refusal
 
-Outcomes (`outcomes.py`):
+To carry out a `Mutation`: insert `body.reveal()` (in `region`, or global), then patch the group with `patch`. To carry
+out a `Rollback`: patch the group. Outcomes are in `outcomes.py`, what may be shown of a difference in `changes.py`.
 
-    Refusal(kind, reason)           kind: skew, excluded, unsupported, proactive, ambiguous, too-small-disk,
-                                    architecture, confidential
-    AlreadyRight(group, template)   nothing to write
-    Mutation(group, name, region, body: Secret, link, patch, changes, reason, ...)
-                                    insert `body` (global, or in `region`), then patch the group with `patch`
-    Rollback(group, link, patch, reason)
+`substitutions.Substitutions` and `exclusion.Exclusion` are decoded by msgspec from the environment file;
+`image.labels` and `image.family` are what a build puts on its image; `kube_env.KubeEnv` reads and changes kube-env.
 """

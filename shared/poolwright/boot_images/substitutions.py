@@ -124,6 +124,8 @@ def kube_env_after(kube_env: KubeEnv, wanted: Substitutions) -> KubeEnv:
 
 def _registered(kube_env: KubeEnv, argument: str, variable: str, item: str) -> KubeEnv:
     """With a label or taint for the kubelet, and for an autoscaler that must know an empty group."""
+    if kube_env.get("KUBELET_ARGS") is None:
+        raise SubstitutionError("its kube-env has no KUBELET_ARGS, so there is nothing to add labels and taints to")
     kube_env = kube_env.append("KUBELET_ARGS", f"{argument}={item}")
     if kube_env.get("AUTOSCALER_ENV_VARS") is not None:
         kube_env = kube_env.append("AUTOSCALER_ENV_VARS", f"{variable}={item}")

@@ -52,3 +52,12 @@ def test_a_rule_says_which_it_was(rule: dict[str, Any], reason: str | None) -> N
 def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="zones"):
         msgspec.convert({"zones": []}, Exclusion)
+
+
+def test_a_pool_is_judged_the_same_by_what_gke_says_of_it() -> None:
+    facts: dict[str, Any] = {"pool": "p", "machine_type": "g2-standard-8", "labels": {}}
+
+    assert (
+        Exclusion().excludes(accelerators=["nvidia-a100-80gb"], **facts) == "accelerator nvidia-a100-80gb is excluded"
+    )
+    assert Exclusion().excludes(accelerators=["nvidia-l4"], **facts) is None

@@ -158,6 +158,7 @@ def test_of_a_repeated_key_the_last_counts_and_is_the_one_replaced() -> None:
         ("AUTOSCALER_ENV_VARS", "node_labels=;os=linux", "node_labels=c=d", "node_labels=c=d;os=linux"),
         ("AUTOSCALER_ENV_VARS", "os=linux", "node_taints=k=v:NoSchedule", "os=linux;node_taints=k=v:NoSchedule"),
         ("AUTOSCALER_ENV_VARS", "", "a=b", "a=b"),
+        ("AUTOSCALER_ENV_VARS", "a=b;", "c=d", "a=b;c=d"),
         ("KUBELET_ARGS", "--v=2", "--node-labels=a=b", "--v=2 --node-labels=a=b"),
         ("KUBELET_ARGS", "--node-labels=a=b --v=2", "--node-labels=c=d,e=f", "--node-labels=a=b,c=d,e=f --v=2"),
         (

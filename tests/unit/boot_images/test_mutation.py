@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolwright.boot_images import mutation, provenance
@@ -132,6 +132,33 @@ def test_the_patch_names_the_template_twice_under_the_fingerprint_and_leaves_the
     assert outcome.region is None
 
 
+def test_the_name_of_the_groups_version_is_kept() -> None:
+    named = [{"instanceTemplate": "global/instanceTemplates/x", "name": "stable", "targetSize": {"calculated": 3}}]
+
+    outcome = mutated(group(versions=named))
+
+    assert outcome.patch["versions"] == [{"instanceTemplate": outcome.link, "name": "stable"}]
+
+
+def test_an_autoscaler_that_is_told_nothing_is_told_nothing_new() -> None:
+    without = re.sub("AUTOSCALER_ENV_VARS: .*\n", "", KUBE_ENV)
+
+    outcome = mutated(
+        gke=template(metadata={"kube-env": without}), wanted=substitutions("labels: {acme.example/image: baked}")
+    )
+
+    assert "AUTOSCALER_ENV_VARS" not in items(outcome.body.reveal())["kube-env"]
+
+
+def test_an_arm_pool_is_known_by_what_its_nodes_are_told_and_else_by_its_machine_family() -> None:
+    told = template(metadata={"kube-env": KUBE_ENV.replace("arch=amd64", "arch=arm64")})
+    untold = template(machineType="c4a-standard-8", metadata={"kube-env": KUBE_ENV.replace("arch=amd64;", "")})
+
+    for gke in (told, untold):
+        assert isinstance(plan(gke=gke), Refusal)
+        assert mutated(gke=gke, boot_image=image(architecture="ARM64"))
+
+
 def test_a_regional_template_is_answered_with_a_regional_one() -> None:
     gke = template() | {
         "region": "https://www.googleapis.com/compute/v1/projects/acme-gpu/regions/us-central1",
@@ -174,24 +201,29 @@ def test_a_group_whose_fields_disagree_is_set_right() -> None:
     assert mutated(half_done).name == name
 
 
-@given(
-    cluster=st.from_regex(r"[a-z]([-a-z0-9]{0,37}[a-z0-9])?", fullmatch=True),
-    pool=st.from_regex(r"[a-z]([-a-z0-9]{0,37}[a-z0-9])?", fullmatch=True),
-    run_id=st.integers(0, 10**18 - 1),
-    data=st.data(),
-)
+NAME_PART = st.from_regex(r"[a-z]([-a-z0-9]{0,37}[a-z0-9])?", fullmatch=True)
+
+
+@given(NAME_PART, NAME_PART, st.integers(1, 40), st.integers(0, 10**18 - 1))
+@example("c" * 39, "p" * 39, 40, 10**18 - 1)
+@example("c" * 39, "p" * 39, 40, 0)
 def test_names_are_legal_for_every_cluster_and_pool_and_say_the_run_id(
-    cluster: str, pool: str, run_id: int, data: st.DataObject
+    cluster: str, pool: str, cut: int, run_id: int
 ) -> None:
-    # GKE's own names keep within 63 characters; how it shortens is not documented, so any cut must do.
-    cut = data.draw(st.integers(1, 40))
-    gke_name = f"gke-{cluster[:cut]}-{pool}"[:54] + "-0123abcd"
+    gke_name = f"gke-{cluster[:cut]}-{pool}"[:54] + "-0123abcd"  # how GKE shortens is not documented: any cut must do
 
     name = mutation.name_of(gke_name, run_id, {})
 
     assert LEGAL_NAME.match(name)
-    assert f"-pw-{run_id}-" in name
+    assert mutation.run_id_of(name) == run_id
+    assert mutation.run_id_of(gke_name) is None
     assert name.startswith("gke-")
+
+
+def test_a_name_keeps_gkes_prefix_and_leaves_gkes_hash_out() -> None:
+    name = mutation.name_of("gke-cluster-sample-k-nodepool-sample--73473afd", 42, {})
+
+    assert re.match(r"gke-cluster-sample-k-nodepool-sample-pw-42-[0-9a-f]{10}\Z", name)
 
 
 @given(
@@ -308,6 +340,15 @@ def test_substitutions_that_conflict_fail_the_plan(text: str, says: str) -> None
 def test_unknown_substitutions_are_refused_where_they_are_read(text: str, says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         substitutions(text)
+
+
+def test_labels_are_not_given_to_a_kubelet_whose_arguments_are_unknown() -> None:
+    other = KUBE_ENV.replace("KUBELET_ARGS", "KUBELET_TEST_ARGS")
+
+    outcome = plan(gke=template(metadata={"kube-env": other}), wanted=substitutions("labels: {acme.example/a: b}"))
+
+    assert isinstance(outcome, Refusal)
+    assert "no KUBELET_ARGS" in outcome.reason
 
 
 def test_labels_the_kubelet_may_set_are_let_through() -> None:
