@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,8 +52,8 @@ class Api:
     """One Google API: its host, the methods its client library knows, and the handlers we have for them.
 
     `handlers` by `Method.service` + "." + `Method.name`; a method without one is answered 501 UNIMPLEMENTED.
-    `compute_style`: Compute's errors carry `errors: [{reason}]` and no status.
-    `prefixes`: path prefixes that mean the same as the first (`/compute/beta` as `/compute/v1`).
+    `aliases`: path prefixes that mean another one (`/compute/beta/` for `/compute/v1/`).
+    `ignored`: query parameters that Google takes and the client library does not know.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Api:
         methods: list[Method],
         handlers: Mapping[str, Handler],
         aliases: Mapping[str, str] | None = None,
+        ignored: Collection[str] = (),
     ) -> None:
         self.world = world
         self.host = host
@@ -73,6 +74,7 @@ class Api:
             raise ValueError(f"{host}: handlers for methods that the client library does not know: {sorted(unknown)}")
         self.handlers = handlers
         self.aliases = dict(aliases or {})
+        self.ignored = SYSTEM_PARAMETERS.union(ignored)
         self._by_verb: dict[str, list[tuple[schema.HttpRule, Method]]] = {}
         for method in methods:
             for rule in method.rules:
@@ -179,7 +181,7 @@ class Api:
                 inner = schema.parse(raw, target.message_type._concrete_class)
                 getattr(message, rule.body).CopyFrom(inner)
         for name, value in query:
-            if name not in SYSTEM_PARAMETERS:
+            if name not in self.ignored:
                 _put(message, name, value)
         for name, value in variables.items():
             _put(message, name, value)

@@ -26,6 +26,7 @@ from localcloud.compute.networks import Networks
 from localcloud.compute.operations import Operations
 from localcloud.compute.places import Places
 from localcloud.compute.requests import Requests
+from localcloud.compute.resize_requests import ResizeRequests
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.room import Room
 from localcloud.compute.surface import compute_methods
@@ -41,6 +42,8 @@ ALIASES = {
     "/compute/alpha/": "/compute/v1/",
     "/projects/": "/compute/v1/projects/",
 }
+# Discovery clients send it with every list; nothing is ever partial here.
+IGNORED = ("returnPartialSuccess",)
 
 
 class Part(Protocol):
@@ -68,26 +71,34 @@ class Compute:
         self._groups = Groups(self._resources, self._members, self._updates)
         self._managers = Managers(self._resources, self._places, self._operations, self._groups, self._members)
 
-    def api(self) -> Api:
-        """What clients talk to."""
-        member_methods = MemberMethods(self._resources, self._operations, self._managers, self._members, self._updates)
-        parts: list[Part] = [
+        self._parts: list[Part] = [
             self._operations,
             self._images,
             self._disks,
             self._templates,
             self._managers,
-            member_methods,
+            MemberMethods(self._resources, self._operations, self._managers, self._members, self._updates),
+            ResizeRequests(self._resources, self._operations, self._managers, self._members, self._updates, self._vms),
             Instances(self._resources, self._places, self._operations, self._vms, self._disks),
             InstanceGroups(self._resources, self._places, self._members),
             Hardware(self._resources, self._places, self._room),
             Networks(self._resources, self._places),
         ]
+
+    def api(self) -> Api:
+        """What clients talk to."""
         gate = Requests(self._resources, self._places)
         handlers: dict[str, Handler] = {}
-        for part in parts:
+        for part in self._parts:
             handlers |= {name: gate.guarded(handler) for name, handler in part.handlers().items()}
-        return Api(world=self._world, host=HOST, methods=list(compute_methods()), handlers=handlers, aliases=ALIASES)
+        return Api(
+            world=self._world,
+            host=HOST,
+            methods=list(compute_methods()),
+            handlers=handlers,
+            aliases=ALIASES,
+            ignored=IGNORED,
+        )
 
     # For neighbours in the process: done at once, not in the call log.
 

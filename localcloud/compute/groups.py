@@ -67,7 +67,7 @@ class Groups:
         group = self._resources.get(path)
         given = body.get("fingerprint")
         if given is not None and given != self._fingerprint(group):
-            raise refusals.stale("Fingerprint doesn't match.")
+            raise refusals.stale("Invalid fingerprint.")
         if "name" in body and body["name"] not in (None, group["name"]):
             raise refusals.invalid("resource.name", body["name"], "Name cannot be changed.")
         fresh = copy.deepcopy(group)
@@ -129,7 +129,7 @@ class Groups:
         versions = copy.deepcopy(body.get("versions") or [])
         if not versions:
             if not body.get("instanceTemplate"):
-                raise refusals.required("resource.instanceTemplate")
+                raise refusals.required("instanceTemplate")
             versions = [{"instanceTemplate": body["instanceTemplate"]}]
         for index, version in enumerate(versions):
             if not version.get("instanceTemplate"):

@@ -124,6 +124,8 @@ class Managers:
         self._resources.remove(path.replace("/instanceGroupManagers/", "/instanceGroups/"))
         for table in ("managedInstances", "groupErrors"):
             self._resources.table(table).pop(path, None)
+        for request in self._resources.within(path, "resizeRequests"):
+            self._resources.remove(path_in(request["selfLink"]))
 
     def _deleted(self, path: str) -> None:
         if self._members.of(path):

@@ -46,14 +46,14 @@ class Room:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
 
-    def check(self, zone: str, instance: Resource) -> None:
-        """Nothing, or the error that an instance like this meets in the zone now.
+    def check(self, zone: str, instance: Resource, *, count: int = 1) -> None:
+        """Nothing, or the error that `count` instances like this meet in the zone now.
 
         Errors: `quotaExceeded` (QUOTA_EXCEEDED), `stockout` (ZONE_RESOURCE_POOL_EXHAUSTED).
         """
         project = instance["selfLink"].partition("/projects/")[2].partition("/")[0]
-        self._check_quota(project, zone, instance)
-        self._check_stock(project, zone, instance)
+        self._check_quota(project, zone, instance, count)
+        self._check_stock(project, zone, instance, count)
 
     def quotas(self, project: str, region: str) -> list[Resource]:
         """A region's quotas as Region prints them."""
@@ -63,11 +63,11 @@ class Room:
             for metric, limit in sorted((DEFAULT_QUOTAS | limits).items())
         ]
 
-    def _check_quota(self, project: str, zone: str, instance: Resource) -> None:
+    def _check_quota(self, project: str, zone: str, instance: Resource, count: int) -> None:
         region = ZONES[zone]
         limits: dict[str, Any] = self._resources.table("quotas").get(region, {})
         for metric, need in quota_demand(instance).items():
-            if metric in limits and self._used(project, region, metric) + need > float(limits[metric]):
+            if metric in limits and self._used(project, region, metric) + need * count > float(limits[metric]):
                 text = f"Quota '{metric}' exceeded.  Limit: {float(limits[metric])} in region {region}."
                 raise GoogleError("PERMISSION_DENIED", text, reason="quotaExceeded", domain="usageLimits")
 
@@ -78,7 +78,7 @@ class Room:
             if path.startswith(f"projects/{project}/zones/{region}-") and each["status"] != "TERMINATED"
         )
 
-    def _check_stock(self, project: str, zone: str, instance: Resource) -> None:
+    def _check_stock(self, project: str, zone: str, instance: Resource, count: int) -> None:
         stock: dict[str, Any] = self._resources.table("stock").get(zone, {})
         for kind, need in demand(instance).items():
             if kind not in stock:
@@ -88,7 +88,7 @@ class Room:
                 for path, each in self._resources.table("instances").items()
                 if f"/zones/{zone}/" in path and each["status"] != "TERMINATED"
             )
-            if taken + need > int(stock[kind]):
+            if taken + need * count > int(stock[kind]):
                 text = (
                     f"The zone 'projects/{project}/zones/{zone}' does not have enough resources available to fulfill "
                     "the request.  Try a different zone, or try again later."

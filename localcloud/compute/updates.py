@@ -10,6 +10,8 @@ from localcloud.compute.references import path_in
 from localcloud.compute.resources import Resource, Resources
 
 Version = tuple[str, str]
+# States of a resize request that has not got its instances yet.
+WAITING = ("CREATING", "ACCEPTED")
 
 
 def resolved(amount: dict[str, Any] | None, of: int, *, default: int = 1, up: bool = True) -> int:
@@ -74,7 +76,7 @@ class Updates:
         if group is None:
             return
         policy = group.get("updatePolicy", {})
-        target = int(group["targetSize"])
+        target = int(group["targetSize"]) - self._queued(path)
         outdated = self.outdated(path, group) if policy.get("type") == "PROACTIVE" else []
         if policy.get("minimalAction") == "REPLACE" and policy.get("replacementMethod") == "RECREATE" and outdated:
             self._recreate(path, group, outdated)
@@ -85,6 +87,11 @@ class Updates:
             self._retire(path, group, outdated)
         else:
             self._shrink(path, target)
+
+    def _queued(self, path: str) -> int:
+        """Members of the target size that resize requests still wait for."""
+        requests = self._resources.within(path, "resizeRequests")
+        return sum(int(each["resizeBy"]) for each in requests if each["state"] in WAITING)
 
     def _fill(self, path: str, group: Resource, size: int) -> None:
         for _ in range(size - len(self._members.staying(path))):

@@ -75,6 +75,18 @@ class Vms:
         self._world.simulation.after(seconds(self._world, "provision"), "compute.vm.stage", path, made["id"])
         return made
 
+    def check_room(self, group: str, properties: dict[str, Any], count: int) -> None:
+        """Whether the zone of a group at this path has room for `count` VMs of a template."""
+        zone = group.rpartition("/instanceGroupManagers/")[0]
+        type_ = self._machine_type(zone, properties)
+        instance: Resource = {
+            "selfLink": self_link(f"{zone}/instances/-"),
+            "machineType": self_link(f"{zone}/machineTypes/{type_.name}"),
+            "scheduling": _scheduling(properties.get("scheduling", {}), type_),
+            "guestAccelerators": _accelerators(zone, properties, type_),
+        }
+        self._room.check(last(zone), instance, count=count)
+
     def delete(self, path: str) -> float:
         """Begin to delete; the seconds it takes."""
         instance = self._resources.get(path)
@@ -157,8 +169,8 @@ class Vms:
             if not asked.get("source"):
                 self._resources.remove(path_in(found["selfLink"]))
             text = (
-                f"Requested boot disk architecture ({kind}) is not compatible with machine type architecture "
-                f"({type_.architecture})."
+                f"Invalid resource usage: 'Requested boot disk architecture ({kind}) is not compatible with machine "
+                f"type architecture ({type_.architecture}).'."
             )
             raise refusals.bad_condition(text)
         return disk
