@@ -16,7 +16,8 @@ KEY_BYTES, VALUE_BYTES = 256, 1024
 ORDERING_KEY_BYTES = 1024
 LABELS = 64
 
-_LABEL = re.compile(r"[\w-]{0,63}")
+# Letters that are not capitals, digits, _ and -.
+_LABEL = re.compile(r"(?:(?![A-Z])[\w-]){0,63}")
 
 
 def invalid(message: str) -> GoogleError:
@@ -70,19 +71,41 @@ def _size(message: dict[str, Any]) -> int:
 
 def check_labels(labels: dict[str, str]) -> None:
     """Refuse labels that are no labels (https://cloud.google.com/pubsub/docs/create-topic-label)."""
-    check_between("label_count", len(labels), 0, LABELS)
+    if len(labels) > LABELS:
+        raise _bad_labels(f'Invalid field "labels"; {len(labels)} labels exceed the maximum of {LABELS}')
     for key, value in labels.items():
-        if not key or not (key[0].isalpha() and key == key.lower() and _LABEL.fullmatch(key)):
-            raise invalid(f"Invalid label key given (key={key}).")
-        if value != value.lower() or not _LABEL.fullmatch(value):
-            raise invalid(f"Invalid label value given (value={value}).")
+        if not _LABEL.fullmatch(key) or not key[:1].isalpha():
+            pattern = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}"
+            raise _bad_labels(f'Invalid field "labels"; key "{key}" does not conform to regular expression "{pattern}"')
+        if not _LABEL.fullmatch(value):
+            pattern = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}"
+            where = f'Invalid field "labels.{key}"'
+            raise _bad_labels(f'{where}; value "{value}" does not conform to regular expression "{pattern}"')
 
 
-def check_retention(duration: str | None, *, high_days: int) -> None:
-    """Refuse a retention outside ten minutes to so many days."""
+def _bad_labels(what: str) -> GoogleError:
+    return invalid(f"You have passed an invalid argument to the service (argument=Invalid labels: {what}).")
+
+
+def check_retention(duration: str | None) -> None:
+    """Refuse a retention outside ten minutes to 31 days."""
     seconds = seconds_of(duration, 600)
-    if not 600 <= seconds <= high_days * 86400:
+    if not 600 <= seconds <= 31 * 86400:
         raise invalid(
-            f"Invalid message_retention_duration given (seconds={seconds:.0f}). "
-            f"The value must be between 600 and {high_days * 86400} seconds."
+            "The value for message retention duration is out of bounds. "
+            f"You passed {seconds:g}s in the request, but the value must be between 10m and 744h."
+        )
+
+
+def check_backoff(name: str, seconds: float, low: float) -> None:
+    """Refuse a backoff above ten minutes or below `low`."""
+    if not 0 <= seconds <= 600:
+        raise invalid(
+            f"The value for {name} is out of bounds. "
+            f"You passed {seconds:g}s in the request, but the value must be between 0s and 600s."
+        )
+    if seconds < low:
+        raise invalid(
+            f"The value for {name} is too small. "
+            f"You passed {seconds:g}s in the request, but the minimum value is {low:g}s."
         )

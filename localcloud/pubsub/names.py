@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from localcloud.errors import GoogleError
+from localcloud.projects import project_numbers
 from localcloud.world import World
 
 DELETED_TOPIC = "_deleted-topic_"
@@ -27,8 +28,18 @@ def resource_name(world: World, kind: str, value: str) -> str:
 
 
 def project_id(world: World, project: str) -> str:
-    """A project's id, from its id or number."""
-    return world.project if project == world.project_number else project
+    """A project's id, from its id or number; refuses a project that the world does not have."""
+    numbers = project_numbers(world)
+    if project in numbers:
+        return project
+    for name, number in numbers.items():
+        if number == project:
+            return name
+    raise GoogleError(
+        "NOT_FOUND",
+        f"Requested project not found or user does not have access to it (project={project}). "
+        "Make sure to specify the unique project identifier and not the Google Cloud Console display name.",
+    )
 
 
 def project_path(world: World, value: str) -> str:

@@ -14,7 +14,7 @@ from localcloud.errors import GoogleError
 from localcloud.pubsub.backlog import Backlog
 from localcloud.pubsub.durations import seconds_of
 from localcloud.pubsub.filters import check_filter
-from localcloud.pubsub.limits import check_between, check_labels, check_retention, invalid
+from localcloud.pubsub.limits import check_backoff, check_labels, check_retention, invalid
 from localcloud.pubsub.names import already_exists, not_found, project_path, resource_name
 from localcloud.pubsub.redelivery import MAX_DELIVERY_ATTEMPTS, MAXIMUM_BACKOFF, MINIMUM_BACKOFF
 from localcloud.pubsub.topics import Topics
@@ -65,7 +65,7 @@ class Subscriptions:
     def _checked(self, body: dict[str, Any]) -> dict[str, Any]:
         """The subscription with what Google fills in; refuses what Google refuses."""
         _check_ack_deadline(body.get("ackDeadlineSeconds", ACK_DEADLINE))
-        check_retention(body.get("messageRetentionDuration"), high_days=31)
+        check_retention(body.get("messageRetentionDuration"))
         check_labels(body.get("labels", {}))
         check_filter(body.get("filter", ""))
         if body.get("enableExactlyOnceDelivery"):
@@ -87,7 +87,7 @@ class Subscriptions:
 
     def _dead_letter_policy(self, policy: dict[str, Any]) -> dict[str, Any]:
         attempts = policy.get("maxDeliveryAttempts") or MAX_DELIVERY_ATTEMPTS
-        check_between("max_delivery_attempts", attempts, 5, 100)
+        _check_attempts(attempts)
         topic = self._topics.named(policy.get("deadLetterTopic", ""))
         return {"deadLetterTopic": topic["name"], "maxDeliveryAttempts": attempts}
 
@@ -137,6 +137,16 @@ class Subscriptions:
         return self.named(name)
 
 
+def _check_attempts(attempts: int) -> None:
+    if not 5 <= attempts <= 100:
+        size, end, bound = ("small", "minimum", 5) if attempts < 5 else ("large", "maximum", 100)
+        raise GoogleError(
+            "OUT_OF_RANGE",
+            f"The value for max_delivery_attempts is too {size}. You passed {attempts} in the request, "
+            f"but the {end} value is {bound}.",
+        )
+
+
 def _check_ack_deadline(seconds: int) -> None:
     if not 10 <= seconds <= 600:
         raise invalid(
@@ -164,6 +174,6 @@ def _push_config(config: dict[str, Any]) -> dict[str, Any]:
 def _retry_policy(policy: dict[str, Any]) -> dict[str, Any]:
     low = seconds_of(policy.get("minimumBackoff"), MINIMUM_BACKOFF)
     high = seconds_of(policy.get("maximumBackoff"), max(low, MAXIMUM_BACKOFF))
-    check_between("minimum_backoff", low, 0, 600)
-    check_between("maximum_backoff", high, low, 600)
+    check_backoff("minimum_backoff", low, 0)
+    check_backoff("maximum_backoff", high, low)
     return {"minimumBackoff": f"{low:g}s", "maximumBackoff": f"{high:g}s"}

@@ -39,7 +39,7 @@ class Topics:
         if name in self._topics:
             raise already_exists(name)
         check_labels(body.get("labels", {}))
-        check_retention(body.get("messageRetentionDuration"), high_days=31)
+        check_retention(body.get("messageRetentionDuration"))
         self._topics[name] = {**copy.deepcopy(body), "name": name}
         return self.named(name)
 
@@ -81,7 +81,7 @@ class Topics:
         topic = self.named(wanted.get("name", ""))
         fresh = changed(topic, wanted, call.params.get("updateMask", ""), kind="Topic", mutable=MUTABLE)
         check_labels(fresh.get("labels", {}))
-        check_retention(fresh.get("messageRetentionDuration"), high_days=31)
+        check_retention(fresh.get("messageRetentionDuration"))
         self._topics[topic["name"]] = fresh
         return fresh
 
