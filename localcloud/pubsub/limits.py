@@ -25,6 +25,13 @@ def invalid(message: str) -> GoogleError:
     return GoogleError("INVALID_ARGUMENT", message)
 
 
+def refuse_unoffered(resource: dict[str, Any], fields: tuple[str, ...]) -> None:
+    """Refuse what the stand-in would otherwise quietly not do."""
+    for field in fields:
+        if resource.get(field):
+            raise GoogleError("UNIMPLEMENTED", f"The local stand-in does not offer {field}.")
+
+
 def check_between(name: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside its bounds."""
     if value > high:

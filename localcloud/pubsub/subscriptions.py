@@ -14,7 +14,7 @@ from localcloud.errors import GoogleError
 from localcloud.pubsub.backlog import Backlog
 from localcloud.pubsub.durations import seconds_of
 from localcloud.pubsub.filters import check_filter
-from localcloud.pubsub.limits import check_backoff, check_labels, check_retention, invalid
+from localcloud.pubsub.limits import check_backoff, check_labels, check_retention, invalid, refuse_unoffered
 from localcloud.pubsub.names import already_exists, not_found, project_path, resource_name
 from localcloud.pubsub.redelivery import MAX_DELIVERY_ATTEMPTS, MAXIMUM_BACKOFF, MINIMUM_BACKOFF
 from localcloud.pubsub.topics import Topics
@@ -23,6 +23,7 @@ from localcloud.world import World
 
 ACK_DEADLINE = 10
 WEEK = "604800s"
+UNOFFERED = ("enableExactlyOnceDelivery", "bigqueryConfig", "cloudStorageConfig", "bigtableConfig", "messageTransforms")
 MONTH = "2678400s"
 
 MUTABLE = {
@@ -68,8 +69,7 @@ class Subscriptions:
         check_retention(body.get("messageRetentionDuration"))
         check_labels(body.get("labels", {}))
         check_filter(body.get("filter", ""))
-        if body.get("enableExactlyOnceDelivery"):
-            raise GoogleError("UNIMPLEMENTED", "The local stand-in does not offer exactly-once delivery.")
+        refuse_unoffered(body, UNOFFERED)
         defaults: dict[str, Any] = {
             "ackDeadlineSeconds": ACK_DEADLINE,
             "messageRetentionDuration": WEEK,

@@ -8,7 +8,7 @@ from typing import Any
 from localcloud.dispatch import Answer, Call
 from localcloud.pubsub.backlog import Backlog
 from localcloud.pubsub.filters import matches
-from localcloud.pubsub.limits import check_labels, check_publish, check_retention
+from localcloud.pubsub.limits import check_labels, check_publish, check_retention, refuse_unoffered
 from localcloud.pubsub.names import DELETED_TOPIC, already_exists, not_found, project_path, resource_name
 from localcloud.pubsub.updates import changed, page
 from localcloud.world import World
@@ -17,6 +17,7 @@ MUTABLE = {
     "labels", "messageStoragePolicy", "kmsKeyName", "schemaSettings", "messageRetentionDuration",
     "ingestionDataSourceSettings", "messageTransforms", "tags",
 }  # fmt: skip
+UNOFFERED = ("schemaSettings", "ingestionDataSourceSettings", "messageTransforms")
 
 
 class Topics:
@@ -38,8 +39,7 @@ class Topics:
         name = resource_name(self._world, "topics", body.get("name", ""))
         if name in self._topics:
             raise already_exists(name)
-        check_labels(body.get("labels", {}))
-        check_retention(body.get("messageRetentionDuration"))
+        _check(body)
         self._topics[name] = {**copy.deepcopy(body), "name": name}
         return self.named(name)
 
@@ -80,8 +80,7 @@ class Topics:
         wanted = call.params.get("topic", {})
         topic = self.named(wanted.get("name", ""))
         fresh = changed(topic, wanted, call.params.get("updateMask", ""), kind="Topic", mutable=MUTABLE)
-        check_labels(fresh.get("labels", {}))
-        check_retention(fresh.get("messageRetentionDuration"))
+        _check(fresh)
         self._topics[topic["name"]] = fresh
         return fresh
 
@@ -120,3 +119,9 @@ class Topics:
         messages = call.params.get("messages", [])
         check_publish(messages)
         return {"messageIds": self.publish(topic, messages)}
+
+
+def _check(topic: dict[str, Any]) -> None:
+    check_labels(topic.get("labels", {}))
+    check_retention(topic.get("messageRetentionDuration"))
+    refuse_unoffered(topic, UNOFFERED)
