@@ -139,7 +139,9 @@ def _translated(unreachable: Callable[[], object]) -> Iterator[None]:
             raise Missing(told) from error
         if error.status == 409:
             raise Stale(told) from error
-        if error.status in (408, 429, 500, 502, 503, 504):
+        if error.status == 0:  # how the client tells of a certificate that it does not trust
+            unreachable()
+        if error.status in (0, 408, 429, 500, 502, 503, 504):
             raise Weather(told) from error
         raise
     except urllib3.exceptions.HTTPError as error:

@@ -135,7 +135,7 @@ def test_an_operation_that_is_never_done_is_weather(
     monkeypatch.setattr("poolwright.adapters.compute_operations.PATIENCE", 0.05)
     canned.tell("PATCH", GROUP_PATH, operation("PENDING"))
     canned.tell("POST", WAIT, operation("RUNNING"))
-    with pytest.raises(Weather, match="operation o is not done|timed out"):
+    with pytest.raises(Weather, match=r"operation o is not done|timed out"):
         patch(compute)
 
 

@@ -1,0 +1,156 @@
+"""The Compute adapter against the stand-in."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from localcloud.compute import Compute as StandIn
+from poolwright.adapters.compute import ComputeEngine
+from poolwright.adapters.google_access import GoogleAccess
+from poolwright.references import GroupRef
+from poolwright.services.ports import Missing, Stale
+from tests.contract.conftest import Served
+
+PROJECT, ZONE = "demo-project", "us-central1-a"
+GROUP = GroupRef(PROJECT, ZONE, "pool")
+BOOT = {"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": f"projects/{PROJECT}/global/images/one"}}
+PROPERTIES = {
+    "machineType": "e2-medium",
+    "disks": [BOOT],
+    "networkInterfaces": [{"network": "global/networks/default"}],
+    "metadata": {"items": [{"key": "kube-env", "value": 'A: "b"\nC: d: e'}]},
+}
+
+
+class Cloud:
+    """The stand-in with one image, template and group of two, and the adapter on it."""
+
+    def __init__(self, served: Served) -> None:
+        stand_in = served.call(StandIn, served.world)
+        served.serve(stand_in.api())
+        self.adapter = ComputeEngine(GoogleAccess(served.endpoints))
+        image = {"name": "one", "family": "boot", "diskSizeGb": "10", "sourceType": "RAW"}
+        served.call(stand_in.insert_image, image)
+        served.call(stand_in.insert_instance_template, {"name": "first", "properties": PROPERTIES})
+        group = {"name": "pool", "targetSize": 2, "instanceTemplate": link("first")}
+        served.call(stand_in.insert_instance_group_manager, ZONE, group)
+
+    def members(self) -> list[str]:
+        return sorted(member["instance"].rpartition("/")[2] for member in self.adapter.members(GROUP))
+
+    def settled(self) -> list[str]:
+        """Members, once none is on its way in or out."""
+        deadline = time.monotonic() + 20
+        while any(member["currentAction"] != "NONE" for member in self.adapter.members(GROUP)):
+            assert time.monotonic() < deadline, "members do not settle"
+            time.sleep(0.02)
+        return self.members()
+
+
+def link(template: str, *, scope: str = "global") -> str:
+    return f"projects/{PROJECT}/{scope}/instanceTemplates/{template}"
+
+
+def fresh() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+
+
+@pytest.fixture
+def cloud(served: Callable[..., Served]) -> Cloud:
+    return Cloud(served(speed=100_000))
+
+
+def test_a_group_is_read_as_rest_prints_it(cloud: Cloud) -> None:
+    group = cloud.adapter.group(GROUP)
+    assert (group["name"], group["targetSize"]) == ("pool", 2)
+    assert group["instanceTemplate"].endswith(link("first"))
+    assert isinstance(group["id"], str)
+    assert group["fingerprint"]
+    assert [each["selfLink"] for each in cloud.adapter.groups(PROJECT)] == [group["selfLink"]]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda adapter: adapter.group(GroupRef(PROJECT, ZONE, "other")),
+        lambda adapter: adapter.members(GroupRef(PROJECT, ZONE, "other")),
+        lambda adapter: adapter.template(link("other")),
+        lambda adapter: adapter.image(PROJECT, "other"),
+    ],
+)
+def test_what_is_not_there_is_missing(cloud: Cloud, read: Callable[[ComputeEngine], Any]) -> None:
+    with pytest.raises(Missing, match="other"):
+        read(cloud.adapter)
+
+
+@pytest.mark.parametrize(("region", "scope"), [(None, "global"), ("us-central1", "regions/us-central1")])
+def test_a_template_is_there_once_inserted_and_inserting_it_again_is_fine(
+    cloud: Cloud, region: str | None, scope: str
+) -> None:
+    body = {"name": "second", "description": '{"by": "poolwright"}', "properties": PROPERTIES}
+    for _ in range(2):
+        cloud.adapter.insert_template(PROJECT, body, region=region, request_id=fresh())
+    found = cloud.adapter.template(f"https://www.googleapis.com/compute/v1/{link('second', scope=scope)}")
+    assert found["description"] == '{"by": "poolwright"}'
+    assert found["properties"]["metadata"]["items"] == PROPERTIES["metadata"]["items"]  # type: ignore[index]
+
+
+def test_templates_are_found_by_the_beginning_of_their_name(cloud: Cloud) -> None:
+    for name in ("gke-a-1", "gke-a-2", "gke-b-1", "not-gke-a-1"):
+        cloud.adapter.insert_template(
+            PROJECT, {"name": name, "properties": PROPERTIES}, region=None, request_id=fresh()
+        )
+    found = cloud.adapter.templates(PROJECT, name_prefix="gke-a-")
+    assert sorted(template["name"] for template in found) == ["gke-a-1", "gke-a-2"]
+    assert found[0]["properties"]["machineType"] == "e2-medium"
+
+
+def test_a_group_gets_a_template_under_its_fingerprint_and_only_then(cloud: Cloud) -> None:
+    adapter = cloud.adapter
+    adapter.insert_template(PROJECT, {"name": "second", "properties": PROPERTIES}, region=None, request_id=fresh())
+    before = adapter.group(GROUP)
+    patch = {
+        "fingerprint": before["fingerprint"],
+        "instanceTemplate": link("second"),
+        "versions": [{"instanceTemplate": link("second")}],
+    }
+    adapter.patch_group(GROUP, patch, request_id=fresh())
+    after = adapter.group(GROUP)
+    assert after["instanceTemplate"].endswith(link("second"))
+    assert after["updatePolicy"] == before["updatePolicy"]
+    with pytest.raises(Stale):
+        adapter.patch_group(GROUP, patch, request_id=fresh())
+
+
+def test_a_repeated_request_id_is_one_write(cloud: Cloud) -> None:
+    same = fresh()
+    for _ in range(2):
+        cloud.adapter.create_instances(GROUP, ["pool-ours"], request_id=same)
+    assert "pool-ours" in cloud.members()
+    assert cloud.adapter.group(GROUP)["targetSize"] == 3
+
+
+def test_chosen_members_are_deleted_the_target_falls_and_a_repeat_is_harmless(cloud: Cloud) -> None:
+    gone, stays = cloud.settled()
+    cloud.adapter.delete_instances(GROUP, [gone], request_id=fresh())
+    assert cloud.adapter.group(GROUP)["targetSize"] == 1
+    assert cloud.settled() == [stays]
+    cloud.adapter.delete_instances(GROUP, [gone], request_id=fresh())
+    assert cloud.adapter.group(GROUP)["targetSize"] == 1
+
+
+def test_an_image_is_found_by_name_and_family(cloud: Cloud) -> None:
+    image = cloud.adapter.image(PROJECT, "one")
+    assert (image["status"], image["diskSizeGb"]) == ("READY", "10")
+    assert cloud.adapter.images(PROJECT, family="boot") == [image]
+    assert cloud.adapter.images(PROJECT, family="other") == []

@@ -1,0 +1,245 @@
+"""The Kubernetes adapter on the embedded API behind TLS, as a GKE control plane is: its own CA, a bearer token."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from localcloud.certificates import Authority
+from localcloud.kubernetes import KubernetesApi as StandIn
+from poolwright.adapters.gke import ControlPlane
+from poolwright.adapters.kubernetes import CORDONED_FOR, GPU, ControlPlanes, KubernetesApi
+from poolwright.nodes import Node, Pod
+from poolwright.references import ClusterRef
+from poolwright.services.ports import Json, Missing, Weather
+from tests.contract.conftest import Served
+from tests.contract.kubernetes.clusters import START, Clock, budget_body, node_body, pod_body
+
+PROVISIONERS = "nodeprovisioners.compute.poolwright.dev"
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": PROVISIONERS},
+    "spec": {
+        "group": "compute.poolwright.dev",
+        "scope": "Cluster",
+        "names": {"plural": "nodeprovisioners", "singular": "nodeprovisioner", "kind": "NodeProvisioner"},
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            part: {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                            for part in ("spec", "status")
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+class Cluster:
+    """A cluster's API behind TLS; `shown` are the Authorization headers it saw, `refusal` is what it answers if set."""
+
+    def __init__(self, served: Served, folder: Path) -> None:
+        self._served = served
+        self._authority = Authority(folder=folder, name="cluster")
+        self._api = StandIn(now=Clock(), tables={})
+        self.shown: list[str] = []
+        self.refusal: tuple[int, Json] | None = None
+        self.open()
+
+    def open(self) -> None:
+        """On a port of its own; once more, on another."""
+        port = self._served.run(self._served.listeners.open_tls(self._handle, authority=self._authority))
+        ca = base64.b64encode(self._authority.pem()).decode()
+        self.place = ControlPlane(url=f"https://127.0.0.1:{port}", ca=ca)
+
+    async def _handle(self, request: Any) -> web.StreamResponse:
+        self.shown.append(request.headers.get("Authorization", ""))
+        if self.refusal:
+            return web.json_response(self.refusal[1], status=self.refusal[0])
+        return await self._api.handle(request)
+
+    def do(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the stand-in on its loop."""
+        return self._served.call(getattr(self._api, verb), *args, **kwargs)
+
+    def node(self, name: str) -> Json:
+        found: Json = self.do("get", "nodes", name)
+        return found
+
+
+@pytest.fixture
+def cluster(served: Callable[..., Served], tmp_path: Path) -> Cluster:
+    return Cluster(served(), tmp_path)
+
+
+@pytest.fixture
+def adapter(cluster: Cluster) -> KubernetesApi:
+    return KubernetesApi(cluster.place, token=lambda: "ya29.good")
+
+
+def test_nodes_are_read_with_what_gates_and_capacity_ask(cluster: Cluster, adapter: KubernetesApi) -> None:
+    cluster.do("create", "nodes", node_body("a", gpus=8, pool="h100"))
+    body = node_body("b", ready=False)
+    body["metadata"]["annotations"] = {"why": "because"}
+    cluster.do("create", "nodes", {**body, "spec": {"unschedulable": True}})
+    first, second = adapter.nodes()
+    assert first == Node("a", ready=True, cordoned=False, gpus=8, labels=first.labels, created=START)
+    assert first.labels["pool"] == "h100"
+    assert (second.ready, second.cordoned, second.gpus) == (False, True, 0)
+    assert second.annotations["why"] == "because"
+
+
+def test_collections_are_read_over_all_pages(
+    cluster: Cluster, adapter: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poolwright.adapters.kubernetes._PAGE", "2")
+    for name in "abcde":
+        cluster.do("create", "nodes", node_body(name))
+    assert [node.name for node in adapter.nodes()] == list("abcde")
+
+
+def test_pods_are_read_less_the_finished_ones(cluster: Cluster, adapter: KubernetesApi) -> None:
+    for name, phase in (("done", "Succeeded"), ("broken", "Failed"), ("works", "Running")):
+        cluster.do("create", "pods", pod_body(name, nodeName="a"))
+        cluster.do("patch", "pods", name, {"status": {"phase": phase}}, "default", subresource="status")
+    (pod,) = adapter.pods()
+    assert (pod.namespace, pod.name, pod.node, pod.phase, pod.owner) == ("default", "works", "a", "Running", "")
+
+
+def test_a_pod_tells_its_owner_and_that_no_node_takes_it(cluster: Cluster, adapter: KubernetesApi) -> None:
+    body = pod_body("p", gpus=2, nodeSelector={"pool": "h100"})
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}
+    body["metadata"] |= {"ownerReferences": [owner], "annotations": {"x": "y"}}
+    cluster.do("create", "pods", body)
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    cluster.do("patch", "pods", "p", {"status": {"conditions": [condition]}}, "default", subresource="status")
+    (pod,) = adapter.pods()
+    assert (pod.owner, pod.gpus, pod.node, pod.unschedulable) == ("ReplicaSet", 2, "", True)
+    assert (pod.node_selector, pod.annotations["x"], pod.deleting) == ({"pool": "h100"}, "y", False)
+
+
+@pytest.mark.parametrize(
+    ("init", "main", "reserved"),
+    [([], [1, 2], 3), ([4], [1, 2], 4), ([2], [1, 2], 3), ([("sidecar", 1)], [2], 3)],
+)
+def test_gpus_of_a_pod_are_what_the_scheduler_reserves(
+    cluster: Cluster, adapter: KubernetesApi, init: list[Any], main: list[int], reserved: int
+) -> None:
+    def container(name: str, asked: Any) -> Json:
+        sidecar, gpus = (True, asked[1]) if isinstance(asked, tuple) else (False, asked)
+        made: Json = {"name": name, "image": "i", "resources": {"limits": {GPU: str(gpus)}}}
+        return {**made, "restartPolicy": "Always"} if sidecar else made
+
+    body = pod_body("p")
+    body["spec"]["containers"] = [container(f"c{n}", asked) for n, asked in enumerate(main)]
+    body["spec"]["initContainers"] = [container(f"i{n}", asked) for n, asked in enumerate(init)]
+    cluster.do("create", "pods", body)
+    assert [pod.gpus for pod in adapter.pods()] == [reserved]
+
+
+def test_a_node_is_cordoned_with_the_reason_and_uncordoned_without_a_trace(
+    cluster: Cluster, adapter: KubernetesApi
+) -> None:
+    cluster.do("create", "nodes", node_body("a"))
+    before = adapter.nodes()
+    adapter.cordon("a", reason="rollout dev-42")
+    adapter.cordon("a", reason="rollout dev-42")
+    assert cluster.node("a")["spec"]["unschedulable"] is True
+    assert cluster.node("a")["metadata"]["annotations"][CORDONED_FOR] == "rollout dev-42"
+    adapter.uncordon("a")
+    adapter.uncordon("a")
+    assert adapter.nodes() == before
+
+
+def test_what_is_not_there_is_missing(cluster: Cluster, adapter: KubernetesApi) -> None:
+    cluster.do("create", "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    with pytest.raises(Missing, match="nodes"):
+        adapter.cordon("gone", reason="x")
+    with pytest.raises(Missing, match="nodes"):
+        adapter.uncordon("gone")
+    with pytest.raises(Missing, match="nodeprovisioners"):
+        adapter.set_provisioner_status("gone", {})
+
+
+def test_a_pod_is_evicted_and_one_that_is_gone_counts_as_evicted(cluster: Cluster, adapter: KubernetesApi) -> None:
+    cluster.do("create", "pods", pod_body("p"))
+    assert adapter.evict(pod_named("p"))
+    assert all(pod.deleting for pod in adapter.pods())
+    assert adapter.evict(pod_named("never-there"))
+
+
+@pytest.mark.parametrize("budgets", [1, 2])
+def test_a_pod_that_its_budget_keeps_is_not_evicted(cluster: Cluster, adapter: KubernetesApi, budgets: int) -> None:
+    cluster.do("create", "pods", pod_body("p", labels={"app": "p"}))
+    runs = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.do("patch", "pods", "p", {"status": runs}, "default", subresource="status")
+    for number in range(budgets):
+        body = budget_body("p", minAvailable=1)
+        body["metadata"]["name"] = f"budget-{number}"
+        cluster.do("create", "poddisruptionbudgets.policy", body)
+    cluster.do("reconcile")
+    assert not adapter.evict(pod_named("p"))
+    assert not any(pod.deleting for pod in adapter.pods())
+
+
+def test_a_server_that_is_busy_is_weather_and_no_budget(cluster: Cluster, adapter: KubernetesApi) -> None:
+    cluster.refusal = (429, {"kind": "Status", "code": 429, "message": "too many requests, please try again later"})
+    with pytest.raises(Weather, match="too many requests"):
+        adapter.evict(pod_named("p"))
+    with pytest.raises(Weather, match="too many requests"):
+        adapter.nodes()
+
+
+def test_provisioners_are_read_and_their_status_merged(cluster: Cluster, adapter: KubernetesApi) -> None:
+    assert adapter.provisioners() == []
+    cluster.do("create", "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    made = {"apiVersion": "compute.poolwright.dev/v1alpha1", "kind": "NodeProvisioner"}
+    cluster.do("create", PROVISIONERS, {**made, "metadata": {"name": "l4"}, "spec": {"maxNodes": 4}})
+    adapter.set_provisioner_status("l4", {"target": 2, "reason": "busy"})
+    adapter.set_provisioner_status("l4", {"reason": None, "conditions": []})
+    (found,) = adapter.provisioners()
+    assert (found["spec"], found["status"]) == ({"maxNodes": 4}, {"target": 2, "conditions": []})
+
+
+def test_each_request_shows_a_token_that_is_good_then(cluster: Cluster) -> None:
+    tokens = iter(["first", "second"])
+    adapter = KubernetesApi(cluster.place, token=lambda: next(tokens))
+    adapter.nodes()
+    adapter.nodes()
+    assert cluster.shown == ["Bearer first", "Bearer second"]
+
+
+def test_a_server_of_another_authority_is_not_talked_to(cluster: Cluster, tmp_path: Path) -> None:
+    other = base64.b64encode(Authority(folder=tmp_path, name="other").pem()).decode()
+    with pytest.raises(Weather, match="certificate verify failed"):
+        KubernetesApi(ControlPlane(url=cluster.place.url, ca=other), token=lambda: "secret").nodes()
+    assert cluster.shown == []
+
+
+def test_a_cluster_is_located_once_and_anew_when_it_cannot_be_reached(cluster: Cluster) -> None:
+    ref = ClusterRef("p", "l", "c")
+    places = iter([ControlPlane(url="https://127.0.0.1:1", ca=cluster.place.ca), cluster.place])
+    clusters = ControlPlanes(lambda _: next(places), token=lambda: "")
+    with pytest.raises(Weather):
+        clusters.kubernetes(ref).nodes()
+    assert clusters.kubernetes(ref).nodes() == []
+    assert clusters.kubernetes(ref) is clusters.kubernetes(ref)
+
+
+def pod_named(name: str) -> Pod:
+    return Pod(namespace="default", name=name, node="", phase="", gpus=0, owner="")
