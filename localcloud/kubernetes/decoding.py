@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.kubernetes.errors import bad_request
 from localcloud.kubernetes.kinds import Kind
-from localcloud.kubernetes.schema import Schemas
+from localcloud.kubernetes.schema import Schemas, struct_name
 
 Json = dict[str, Any]
 
@@ -25,6 +25,7 @@ class MismatchError(Exception):
         self.path = path
         self.found = found
         self.wanted = wanted
+        self.struct = ""
 
 
 def decode(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[str]]:
@@ -37,7 +38,7 @@ def decode(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[str]]:
     except MismatchError as mismatch:
         raise bad_request(
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
-            f"{mismatch.found} into Go struct field {kind.kind}.{mismatch.path} of type {mismatch.wanted}"
+            f"{mismatch.found} into Go struct field {mismatch.struct}.{mismatch.path} of type {mismatch.wanted}"
         ) from None
     return pruned, unknown
 
@@ -51,19 +52,28 @@ def _decode_custom(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[
         pruned["metadata"] = _walk(schemas, schemas.metadata(), meta, "metadata", unknown, typed=True)
     except MismatchError as mismatch:
         raise bad_request(
-            f"json: cannot unmarshal {mismatch.found} into Go struct field ObjectMeta.{mismatch.path} "
+            f"json: cannot unmarshal {mismatch.found} into Go struct field {mismatch.struct or 'ObjectMeta'}.{mismatch.path} "
             f"of type {mismatch.wanted}"
         ) from None
     return pruned, unknown
 
 
 def _walk(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[str], *, typed: bool) -> Any:
+    name = struct_name(schema)
     schema = schemas.resolve(schema)
     if value is None:
         return None
     wanted = schema.get("type")
     if wanted == "object":
-        return _object(schemas, schema, value, path, unknown, typed=typed)
+        if not isinstance(value, dict):
+            if typed:
+                raise MismatchError(path, _go_kind(value), f"v1.{name}" if name else "map[string]interface {}")
+            return value
+        try:
+            return _object(schemas, schema, value, path, unknown, typed=typed)
+        except MismatchError as mismatch:
+            mismatch.struct = mismatch.struct or name
+            raise
     if wanted == "array" and isinstance(value, list):
         items = schema.get("items") or {}
         return [_walk(schemas, items, v, f"{path}[{i}]", unknown, typed=typed) for i, v in enumerate(value)]
@@ -72,11 +82,7 @@ def _walk(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[s
     return value
 
 
-def _object(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[str], *, typed: bool) -> Any:
-    if not isinstance(value, dict):
-        if typed:
-            raise MismatchError(path, _go_kind(value), "map[string]interface {}")
-        return value
+def _object(schemas: Schemas, schema: Json, value: Json, path: str, unknown: list[str], *, typed: bool) -> Json:
     properties = schema.get("properties") or {}
     extra = schema.get("additionalProperties")
     keep = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-embedded-resource")

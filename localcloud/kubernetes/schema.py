@@ -167,6 +167,12 @@ def _scalars() -> dict[Any, Json]:
 _SCALARS = _scalars()
 
 
+def struct_name(schema: Json) -> str:
+    """The type behind a reference: `DeploymentSpec`; empty for a schema without a name."""
+    reference = schema.get("$ref") or (schema.get("allOf") or [{}])[0].get("$ref") or ""
+    return str(reference).rpartition(".")[2]
+
+
 def component_name(model: str) -> str:
     """`V1PodSpec` -> `io.k8s.v1.PodSpec`: kubectl shows the last part."""
     for prefix in ("Core", "Events", "Discovery", "Storage", "Admissionregistration"):

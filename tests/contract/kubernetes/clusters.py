@@ -110,7 +110,7 @@ def definition_body(*, schema: Json | None = None, **version: Any) -> Json:
     }  # fmt: skip
 
 
-def widget_body(name: str, **spec: Any) -> Json:
+def widget_body(name: str, spec: Json) -> Json:
     return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
 
 
