@@ -144,6 +144,15 @@ class Compute:
         found = [self._resources.find(instance_path(path, each)) for each in sorted(self._members.of(path))]
         return [each for each in found if each is not None]
 
+    def delete_instances(self, zone: str, name: str, instances: list[str]) -> None:
+        """Chosen members go, and the target size with them; those on their way out already are passed over."""
+        path = self._path(zone, name)
+        chosen = [each for each in instances if each in self._members.staying(path)]
+        group = self._resources.get(path)
+        group["targetSize"] = max(0, int(group["targetSize"]) - len(chosen))
+        for each in chosen:
+            self._members.delete(path, each)
+
     def delete_instance(self, zone: str, name: str) -> None:
         """Begin to delete a VM; its group, if it has one, makes it anew."""
         self._vms.delete(f"{self._zone(zone)}/instances/{name}")
