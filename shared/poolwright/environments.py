@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -63,6 +64,11 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     def image_family(self) -> str:
         """The family of this environment's boot images."""
         return f"poolwright-{self.name}"
+
+    @property
+    def digest(self) -> str:
+        """Changes when anything in the file does."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
 
     def cluster_refs(self) -> tuple[ClusterRef, ...]:
         """Its clusters, by full name."""

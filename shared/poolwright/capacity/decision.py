@@ -102,7 +102,7 @@ def _shrink(spec: Spec, seen: Observation, *, changed_at: float, now: float, why
     if seen.pending:
         return Hold("pods are waiting for GPUs")
     if now - changed_at < spec.cooldown_seconds:
-        return Hold(f"{reason}, but the cooldown runs for {spec.cooldown_seconds - (now - changed_at):.0f} s more")
+        return Hold(f"{reason}, but the cooldown of {spec.cooldown_seconds:.0f} s runs")
     if seen.members <= spec.min_nodes:
         return Hold(f"{reason}, but minNodes is {spec.min_nodes}")
     idle = sorted((node for node in seen.nodes if node.idle), key=lambda node: _last_first(seen.groups, node))

@@ -14,7 +14,7 @@ from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
 from poolwright.rollouts import steps
 from poolwright.rollouts.gate import BootedNode
 from poolwright.rollouts.rollout import Rollout, Target, TargetState, decode, encode
-from poolwright.services import mutate_group, released, start_rollout
+from poolwright.services import leases, mutate_group, released, start_rollout
 from poolwright.services.ports import Conflict, Node, Ports
 from poolwright.services.records import record
 from poolwright.services.work import Done
@@ -38,8 +38,8 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         if isinstance(step, steps.Wait):
             return Done(f"{rollout.id}: {step.reason}")
         after = _act(ports, environment, rollout, step, work.cause)
-    if after.phase == "done" != rollout.phase:
-        _release(ports, after)
+    if after.phase != rollout.phase:
+        _settle(ports, after)
     try:
         ports.store.put(start_rollout.COLLECTION, rollout.id, encode(after), version=stored.version)
     except Conflict:
@@ -89,7 +89,14 @@ def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Ta
     except Irrelevant as gone:
         return steps.settled(rollout, target, state="refused", reason=gone.reason)
     outcome = mutate_group.bring_to_image(
-        ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=rollout.id
+        ports,
+        environment=environment,
+        cluster=cluster,
+        pool=pool,
+        group=group,
+        image=image,
+        cause=rollout.id,
+        holder=rollout.id,
     )
     refused = outcome.kind in ("refused", "would change")
     return steps.settled(rollout, target, state="refused" if refused else "mutated", reason=outcome.reason)
@@ -107,6 +114,7 @@ def _roll_back(ports: Ports, rollout: Rollout, target: Target) -> Rollout:
         cluster=cluster,
         pool=pool,
         group=group,
+        rollout=rollout.id,
         why=f"{rollout.id}: {rollout.reason}",
     )
     state: TargetState = "refused" if outcome.kind == "refused" else "rolled back"
@@ -117,6 +125,7 @@ def _add_canary(ports: Ports, rollout: Rollout, target: Target) -> Rollout:
     group = GroupRef.parse(target.group)
     base = ports.compute.group(group)["baseInstanceName"]
     name = f"{base}-{hashlib.sha256(rollout.id.encode()).hexdigest()[:4]}"
+    leases.take(ports, leases.of_group(group), holder=rollout.id, seconds=leases.LONG_SECONDS)
     if not any(last_part(member["instance"]) == name for member in ports.compute.members(group)):
         ports.compute.create_instances(group, [name], request_id=ports.clock.unique())
         record(ports, kind="canary", subject=str(group), what=f"asked for node {name}", cause=rollout.id)
@@ -133,12 +142,18 @@ def _remove_canary(ports: Ports, rollout: Rollout, target: Target) -> Rollout:
     if here:
         ports.compute.delete_instances(group, here, request_id=ports.clock.unique())
         record(ports, kind="canary", subject=str(group), what=f"gave node {rollout.canary} back", cause=rollout.id)
+    leases.give_back(ports, leases.of_group(group), holder=rollout.id)
     return steps.without_canary(rollout)
 
 
-def _release(ports: Ports, rollout: Rollout) -> None:
+def _settle(ports: Ports, rollout: Rollout) -> None:
+    """What the end of a rollout means for its environment."""
     changed = [target.group for target in rollout.targets if target.state == "mutated"]
-    released.release(ports, rollout.environment, run_id=rollout.run_id, image=rollout.image, groups=changed)
+    if rollout.phase == "done":
+        released.release(ports, rollout.environment, run_id=rollout.run_id, image=rollout.image, groups=changed)
+    if rollout.phase == "failed":
+        for group in changed:
+            released.hold(ports, rollout.environment, group=group, why=f"{rollout.id} failed: {rollout.reason}")
 
 
 def _booted(ports: Ports, rollout: Rollout) -> list[BootedNode]:

@@ -18,7 +18,9 @@ def go_on(ports: Ports, kubernetes: Kubernetes, sight: Sight, *, key: str, memor
     drain = memory.drain
     if drain is None:
         raise AssertionError("no drain is under way")
-    lease = f"group/{sight.groups[drain.group]}" if drain.group in sight.groups else f"group/{drain.group}"
+    if drain.group not in sight.groups:
+        return _end(ports, key, memory, f"{drain.group} is no group of the provisioner any more")
+    lease = leases.of_group(sight.groups[drain.group])
     leases.take(ports, lease, holder=key, seconds=leases.LONG_SECONDS)
     done = _step(ports, kubernetes, sight, key=key, memory=memory, drain=drain, spec=spec)
     if done is None:

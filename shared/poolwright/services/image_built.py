@@ -32,7 +32,7 @@ def handle(event: BuildStatus, ports: Ports) -> str:
         raise Refused(
             "id",
             f"Cloud Build knows no build {event.build_id} in {environment.project}, {environment.build_location}",
-            "Only Cloud Build should publish to this topic; if the build is real, correct the environment's buildLocation",
+            "Only Cloud Build should publish to this topic; if it is real, correct the environment's buildLocation",
         ) from None
     return take(ports, environment=environment, build=build, cause=f"{event.subscription} {event.build_id}")
 

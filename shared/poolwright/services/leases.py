@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from poolwright.references import GroupRef
 from poolwright.services.ports import Conflict, Ports, Stored
 
 COLLECTION = "leases"
 SECONDS = 90.0  # longer than any invocation lives
 LONG_SECONDS = 600.0  # for what spans several steps; renewed at each
+
+
+def of_group(group: GroupRef) -> str:
+    """The key of an instance group's lease: one for rollouts, drains and whatever else changes it."""
+    return f"group/{group}"
 
 
 class Held(Exception):
@@ -55,20 +61,25 @@ def _note_that_somebody_asked(ports: Ports, stored: Stored) -> None:
 class Holding:
     """`with Holding(ports, key) as holding:` be the only one who works on `key`. Held on entry.
 
-    After the block `asked` says whether somebody came by meanwhile.
+    `holder`: who has the lease for longer already, if anybody has; it stays theirs afterwards. After the block
+    `asked` says whether somebody came by meanwhile.
     """
 
-    def __init__(self, ports: Ports, key: str) -> None:
+    def __init__(self, ports: Ports, key: str, *, holder: str = "") -> None:
         self._ports = ports
         self._key = key
-        self._holder = ports.clock.unique()
+        self._holder = holder or ports.clock.unique()
+        self._was_theirs = False
         self.asked = False
 
     def __enter__(self) -> Holding:
-        take(self._ports, self._key, holder=self._holder, seconds=SECONDS)
+        stored = self._ports.store.get(COLLECTION, self._key)
+        self._was_theirs = stored is not None and stored.body["holder"] == self._holder
+        take(self._ports, self._key, holder=self._holder, seconds=LONG_SECONDS if self._was_theirs else SECONDS)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.asked = give_back(self._ports, self._key, holder=self._holder)
+        if not self._was_theirs:
+            self.asked = give_back(self._ports, self._key, holder=self._holder)

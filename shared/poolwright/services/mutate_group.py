@@ -14,11 +14,13 @@ from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
 from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
 from poolwright.references import ClusterRef, GroupRef
-from poolwright.services import leases, released
+from poolwright.services import leases, released, start_rollout
 from poolwright.services.ports import Cluster, Conflict, Missing, NodePool, Ports, Stale
 from poolwright.services.records import record
 from poolwright.services.work import Done
 from poolwright.verdicts import Busy, Irrelevant
+
+REFUSALS = "refusals"
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,33 @@ def handle(work: GroupWork, ports: Ports) -> Done:
     environment = environments.of_cluster(ports.environments, ref)
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
-    current = released.read(ports, environment)
-    if not current.run_id:
-        return Done(f"{group.name} is left as it is: {environment.name} has no released boot image yet")
-    if why := current.held.get(str(group)):
+    wanted, why = _wanted(ports, environment, group)
+    if not wanted:
         return Done(f"{group.name} is left as it is: {why}")
-    image = released.image(ports, environment, current.image)
+    image = released.image(ports, environment, wanted)
     if image is None:
-        return Done(f"{group.name} is left as it is: image {current.image} is gone; start a rollout of a newer one")
+        return Done(f"{group.name} is left as it is: image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = pool_of(ports, ref, group)
     outcome = bring_to_image(
         ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=work.cause
     )
     return Done(f"{group.name}: {outcome.kind}: {outcome.reason}")
+
+
+def _wanted(ports: Ports, environment: Environment, group: GroupRef) -> tuple[str, str]:
+    """The image the group should be on: of a rollout that has changed it, else the released one; or why none."""
+    for rollout in reversed(start_rollout.all_of(ports, environment.name)):
+        if rollout.finished or rollout.phase == "offered":
+            continue
+        if any(target.group == str(group) and target.state == "mutated" for target in rollout.targets):
+            rolls_back = rollout.phase == "rolling back"
+            return ("", f"{rollout.id} is rolling back") if rolls_back else (rollout.image, rollout.id)
+    current = released.read(ports, environment)
+    if not current.run_id:
+        return "", f"{environment.name} has no released boot image yet"
+    if why := current.held.get(str(group)):
+        return "", why
+    return current.image, "released"
 
 
 def pool_of(ports: Ports, ref: ClusterRef, group: GroupRef) -> tuple[Cluster, NodePool]:
@@ -72,13 +88,15 @@ def bring_to_image(
     group: GroupRef,
     image: BootImage,
     cause: str,
+    holder: str = "",
 ) -> Outcome:
-    """Read, plan, write, record. Busy while GKE works on the pool, somebody else holds the group, or it moved."""
+    """Read, plan, write, record. `holder`: who may have the group's lease already. leases.Held; Busy while GKE works on
+    the pool, or when the group moved while it was looked at."""
     _wait_for_gke(pool)
-    with _in_hand(ports, group):
+    with leases.Holding(ports, leases.of_group(group), holder=holder):
         raw, own, gke = _observe(ports, cluster, pool, group)
         if isinstance(gke, Refusal):
-            return _refused(ports, group, own.name, image, gke, cause=cause)
+            return _refused(ports, environment, raw, group, image, gke, cause=cause)
         planned = mutation.plan(
             group=raw,
             gke_template=gke,
@@ -88,7 +106,7 @@ def bring_to_image(
             excluded=environment.exclude,
         )
         if isinstance(planned, Refusal):
-            return _refused(ports, group, own.name, image, planned, cause=cause)
+            return _refused(ports, environment, raw, group, image, planned, cause=cause)
         if isinstance(planned, AlreadyRight):
             return Outcome("already right", planned.reason)
         if environment.mode != "act":
@@ -110,11 +128,11 @@ def bring_to_image(
 
 
 def roll_back(
-    ports: Ports, *, environment: str, cluster: Cluster, pool: NodePool, group: GroupRef, why: str
+    ports: Ports, *, environment: str, cluster: Cluster, pool: NodePool, group: GroupRef, rollout: str, why: str
 ) -> Outcome:
     """Back to the LATEST template of GKE, and held there. Busy, Weather."""
     _wait_for_gke(pool)
-    with _in_hand(ports, group):
+    with leases.Holding(ports, leases.of_group(group), holder=rollout):
         raw, own, gke = _observe(ports, cluster, pool, group)
         planned = (
             gke if isinstance(gke, Refusal) else mutation.rollback(group=raw, gke_template=gke, current_template=own)
@@ -136,10 +154,6 @@ def roll_back(
         after=planned.link,
     )
     return Outcome("changed", planned.reason)
-
-
-def _in_hand(ports: Ports, group: GroupRef) -> leases.Holding:
-    return leases.Holding(ports, f"group/{group}")
 
 
 def _wait_for_gke(pool: NodePool) -> None:
@@ -175,17 +189,32 @@ def _set_template(ports: Ports, group: GroupRef, planned: Mutation | Rollback) -
         raise Busy(f"{group.name} changed while it was looked at; it is looked at again") from None
 
 
-def _refused(ports: Ports, group: GroupRef, own: str, image: BootImage, refusal: Refusal, *, cause: str) -> Outcome:
+def _refused(
+    ports: Ports,
+    environment: Environment,
+    raw: InstanceGroup,
+    group: GroupRef,
+    image: BootImage,
+    refusal: Refusal,
+    *,
+    cause: str,
+) -> Outcome:
     """Remembered, so that the tick does not come back for the same refusal each minute."""
-    body = {"template": own, "image": image.name, "kind": refusal.kind, "reason": refusal.reason}
-    stored = ports.store.get("refusals", str(group))
-    if stored is None or stored.body != body:
+    where = refusal_of(raw.fingerprint, environment, image.name)
+    stored = ports.store.get(REFUSALS, str(group))
+    if stored is None or stored.body.get("where") != where:
+        body = {"where": where, "kind": refusal.kind, "reason": refusal.reason}
         try:
-            ports.store.put("refusals", str(group), body, version=stored.version if stored else None)
+            ports.store.put(REFUSALS, str(group), body, version=stored.version if stored else None)
         except Conflict:
             raise Busy(f"{group.name} is looked at by somebody else") from None
         record(
-            ports, kind="refusal", subject=str(group), what=f"left on {own}", why=refusal.reason, cause=cause,
-            once=f"{own}|{image.name}|{refusal.reason}", refusal=refusal.kind,
+            ports, kind="refusal", subject=str(group), what=f"not put on {image.name}", why=refusal.reason, cause=cause,
+            once=f"{image.name}|{refusal.reason}", refusal=refusal.kind,
         )  # fmt: skip
     return Outcome("refused", refusal.reason)
+
+
+def refusal_of(fingerprint: str, environment: Environment, image: str) -> str:
+    """What a refusal depends on: when any of it changes, it is looked at again."""
+    return f"{fingerprint} {environment.digest} {image}"

@@ -50,7 +50,7 @@ class Compute(Protocol):
         """One instance template, global or regional, every field kept. Missing."""
 
     def templates(self, project: str, *, name_prefix: str) -> list[Json]:
-        """Global instance templates whose name begins with the prefix, every field kept."""
+        """Instance templates, global and regional, whose name begins with the prefix, every field kept."""
 
     def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
         """Make a template (global, or in `region`) and wait until it is there. One of that name that exists already

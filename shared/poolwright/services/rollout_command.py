@@ -10,7 +10,7 @@ from poolwright.environments import Environment
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.rollouts import commands
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import start_rollout
+from poolwright.services import released, start_rollout
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
@@ -35,6 +35,10 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
         )  # fmt: skip
         raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
     _replace(ports, rollout, changed)
+    if changed.phase == "aborted":
+        for target in changed.targets:
+            if target.state == "mutated":
+                released.hold(ports, changed.environment, group=target.group, why=f"{changed.id} was aborted")
     record(
         ports, kind="command", subject=rollout.id, what=changed.reason, why=event.reason, cause=_cause(event),
         requester=event.requester,

@@ -12,6 +12,7 @@ from poolwright.events.work import Work
 from poolwright.references import last_part
 from poolwright.rollouts.rollout import decode
 from poolwright.services import image_built, released, start_rollout
+from poolwright.services.mutate_group import REFUSALS, refusal_of
 from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
 from poolwright.services.work import group_work, provisioner_work, publish, rollout_work
 from poolwright.verdicts import Irrelevant, Refused
@@ -83,20 +84,22 @@ def _drift(ports: Ports, environment: Environment) -> Iterator[Work]:
         if not rollout.finished and rollout.phase != "offered"
         for target in rollout.targets
     }
-    templates = {
-        (last_part(group["zone"]), group["name"]): last_part(group["instanceTemplate"])
-        for group in ports.compute.groups(environment.project)
-    }
+    listed = {(last_part(each["zone"]), each["name"]): each for each in ports.compute.groups(environment.project)}
     for cluster in _clusters(ports, environment):
         for pool in cluster.pools:
             if not pool.accelerators or _is_excluded(environment, pool):
                 continue
             for group in pool.groups:
-                template = templates.get((group.zone, group.name), "")
-                if run_id_of(template) == current.run_id or str(group) in busy or str(group) in current.held:
+                seen = listed.get((group.zone, group.name), {})
+                if (
+                    run_id_of(last_part(seen.get("instanceTemplate", ""))) == current.run_id
+                    or str(group) in busy
+                    or str(group) in current.held
+                ):
                     continue
-                refusal = ports.store.get("refusals", str(group))
-                if refusal and (refusal.body["template"], refusal.body["image"]) == (template, current.image):
+                refusal = ports.store.get(REFUSALS, str(group))
+                where = refusal_of(seen.get("fingerprint", ""), environment, current.image)
+                if refusal and refusal.body["where"] == where:
                     continue
                 yield group_work(group, pool.ref, cause="tick: drift")
 
