@@ -204,10 +204,13 @@ class Api:
 
     def _unary(self, method: Method) -> Callable[[Message, grpc.aio.ServicerContext], Awaitable[Message]]:
         async def answer(request: Message, context: grpc.aio.ServicerContext) -> Message:
-            params = schema.to_json(request)
             try:
+                params = schema.to_json(request)
                 result = await self.invoke(Call(method=method, params=params, raw_body=params))
                 return json_format.ParseDict(result, method.response())
+            except json_format.SerializeToJsonError as wrong:
+                # A field mask or a time that JSON cannot say is a bad argument.
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"Request contains an invalid argument: {wrong}")
             except GoogleError as error:
                 await context.abort_with_status(rpc_status.to_status(_rpc_status(error)))
             except Exception:

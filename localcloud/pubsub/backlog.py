@@ -1,4 +1,7 @@
-"""What each subscription has still to deliver: queued, leased, waiting out a backoff, or acknowledged and retained.
+"""What each subscription has still to deliver.
+
+A message is queued, leased (by who pulls it), pushed (under way to its endpoint), waiting out a backoff, or
+acknowledged and retained.
 
 An entry is JSON in the table `pubsub.backlog`, by subscription and message id:
 `{"message": PubsubMessage, "state": ..., "failures": N, "ackId": "...", "turn": N}`. A message not acknowledged within
@@ -14,7 +17,8 @@ from localcloud.world import World
 
 Entry = dict[str, Any]
 
-QUEUED, LEASED, WAITING, ACKED = "queued", "leased", "waiting", "acked"
+QUEUED, LEASED, PUSHED, WAITING, ACKED = "queued", "leased", "pushed", "waiting", "acked"
+OUT = (LEASED, PUSHED)
 
 
 class Backlog:
@@ -27,35 +31,38 @@ class Backlog:
 
     def entries(self, subscription: str) -> dict[str, Entry]:
         """Everything kept for a subscription, by message id, in the order of delivery."""
-        queue: dict[str, Entry] = self._world.table("pubsub.backlog").setdefault(subscription, {})
+        queue: dict[str, Entry] = self._world.table("pubsub.backlog").get(subscription, {})
         return queue
 
     def add(self, subscription: str, message: dict[str, Any]) -> None:
         """One more message to deliver."""
         entry = {"message": message, "state": QUEUED, "failures": 0, "ackId": "", "turn": 0}
-        self.entries(subscription)[message["messageId"]] = entry
+        queue = self._world.table("pubsub.backlog").setdefault(subscription, {})
+        queue[message["messageId"]] = entry
         self._world.tell("pubsub.queued", subscription)
 
     def drop(self, subscription: str) -> None:
         """Forget a subscription's messages."""
         self._world.table("pubsub.backlog").pop(subscription, None)
 
-    def take(
-        self, subscription: str, limit: int, *, seconds: float, ordered: bool = False, one_per_key: bool = False
-    ) -> list[Entry]:
-        """Lease up to `limit` messages for `seconds`.
+    def take(self, subscription: str, limit: int, *, seconds: float | None, ordered: bool = False) -> list[Entry]:
+        """Hand out up to `limit` messages: leased for `seconds`, or pushed (None), which has a deadline of its own.
 
-        `ordered`: messages of one ordering key are handed out in their order, never past one that is still out;
-        `one_per_key`: and one at a time, as push does.
+        `ordered`: messages of one ordering key go out in their order, never past one that is still out; pushed ones
+        one at a time.
         """
         taken: list[Entry] = []
-        for message_id, entry in self._deliverable(subscription, ordered=ordered, one_per_key=one_per_key):
-            if len(taken) >= limit:
-                break
-            entry["state"] = LEASED
+        if limit <= 0:
+            return taken
+        for message_id, entry in self._deliverable(subscription, ordered=ordered, one_per_key=seconds is None):
             entry["ackId"] = f"{message_id}:{self._world.number('pubsub.lease')}"
-            self._lease(subscription, message_id, entry, seconds)
+            if seconds is None:
+                self._turn(entry, PUSHED)
+            else:
+                self._lease(subscription, message_id, entry, seconds)
             taken.append(entry)
+            if len(taken) == limit:
+                break
         return taken
 
     def acknowledge(self, subscription: str, ack_ids: Iterable[str], *, retain: bool) -> None:
@@ -70,7 +77,7 @@ class Backlog:
     def extend(self, subscription: str, ack_ids: Iterable[str], *, seconds: float) -> None:
         """Lease these for `seconds` from now; 0 gives them back (a negative acknowledgement)."""
         for entry in self._by_ack_ids(subscription, ack_ids):
-            if entry["state"] != LEASED:
+            if entry["state"] not in OUT:
                 continue
             if seconds > 0:
                 self._lease(subscription, entry["message"]["messageId"], entry, seconds)
@@ -143,7 +150,7 @@ class Backlog:
         ids = list(queue)
         for message_id in ids[ids.index(message["messageId"]) + 1 :]:
             entry = queue[message_id]
-            if entry["state"] == LEASED and entry["message"].get("orderingKey") == message["orderingKey"]:
+            if entry["state"] in OUT and entry["message"].get("orderingKey") == message["orderingKey"]:
                 self._turn(entry, QUEUED)
 
     @staticmethod

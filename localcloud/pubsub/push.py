@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from localcloud.pubsub.backlog import Backlog, Entry
+from localcloud.pubsub.backlog import PUSHED, Backlog, Entry
 from localcloud.world import World
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,16 @@ class Push:
         self._world = world
         self._backlog = backlog
         self._deliver = deliver
-        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._tasks: dict[asyncio.Task[None], tuple[str, str]] = {}
         world.listen("pubsub.queued", self._push)
         world.simulation.on("pubsub.push_pause_ends", self._pause_ends)
 
     def go_on(self) -> None:
-        """Deliver whatever is queued."""
+        """Deliver whatever is queued; what was under way when another process ended has failed."""
         for name in list(self._world.table("pubsub.subscriptions")):
+            entries = list(self._backlog.entries(name).values())
+            lost = [each["ackId"] for each in entries if each["state"] == PUSHED]
+            self._backlog.extend(name, [each for each in lost if (name, each) not in self._tasks.values()], seconds=0)
             self._push(name)
 
     async def settle(self) -> None:
@@ -50,7 +53,7 @@ class Push:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Give up the deliveries under way; their messages are delivered again once their leases end."""
+        """Give up the deliveries under way; `go_on` delivers their messages again."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -66,17 +69,15 @@ class Push:
         if subscription is None or not subscription["pushConfig"].get("pushEndpoint") or not _loop_runs():
             return
         pace = self._pace(name)
-        free = 0 if pace["paused"] else pace["window"] - list(self._tasks.values()).count(name)
+        free = 0 if pace["paused"] else pace["window"] - sum(owner == name for owner, _ in self._tasks.values())
         ordered = subscription.get("enableMessageOrdering", False)
-        seconds = subscription["ackDeadlineSeconds"]
-        taken = self._backlog.take(name, free, seconds=seconds, ordered=ordered, one_per_key=True)
-        for entry in taken:
+        for entry in self._backlog.take(name, free, seconds=None, ordered=ordered):
             task = asyncio.create_task(self._attempt(dict(subscription), entry, entry["ackId"]))
-            self._tasks[task] = name
+            self._tasks[task] = name, entry["ackId"]
             task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        name = self._tasks.pop(task)
+        name, _ = self._tasks.pop(task)
         if not task.cancelled():
             self._push(name)
 

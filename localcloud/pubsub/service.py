@@ -73,7 +73,7 @@ class PubSub:
     def queued(self, subscription: str) -> list[Entry]:
         """What a subscription (by id or full name) has not had acknowledged, in the order of delivery.
 
-        Each `{"message": PubsubMessage, "state": "queued" | "leased" | "waiting", "failures": N, ...}`.
+        Each `{"message": PubsubMessage, "state": "queued" | "leased" | "pushed" | "waiting", "failures": N, ...}`.
         """
         entries = self._backlog.entries(self._full("subscriptions", subscription)).values()
         return [dict(entry) for entry in entries if entry["state"] != "acked"]
