@@ -51,9 +51,9 @@ def _decode_custom(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[
         meta = obj.get("metadata") or {}
         pruned["metadata"] = _walk(schemas, schemas.metadata(), meta, "metadata", unknown, typed=True)
     except MismatchError as mismatch:
+        field = f"{mismatch.struct or 'ObjectMeta'}.{mismatch.path}"
         raise bad_request(
-            f"json: cannot unmarshal {mismatch.found} into Go struct field {mismatch.struct or 'ObjectMeta'}.{mismatch.path} "
-            f"of type {mismatch.wanted}"
+            f"json: cannot unmarshal {mismatch.found} into Go struct field {field} of type {mismatch.wanted}"
         ) from None
     return pruned, unknown
 

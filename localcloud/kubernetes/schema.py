@@ -20,6 +20,7 @@ from localcloud.kubernetes.kinds import Kind
 Json = dict[str, Any]
 
 PREFIX = "#/components/schemas/"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 OPEN: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 _CONTAINER_LISTS = {"ports": "containerPort", "env": "name", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
@@ -148,7 +149,10 @@ class Schemas:
             return schemas[0]
         kinds = {schema.get("type") for schema in schemas}
         if kinds == {"integer", "string"}:
-            return {"x-kubernetes-int-or-string": True}
+            self.components[_INT_OR_STRING] = {
+                "x-kubernetes-int-or-string": True, "format": "int-or-string", "oneOf": schemas,
+            }  # fmt: skip
+            return {"$ref": PREFIX + _INT_OR_STRING}
         return {"type": "number"} if kinds == {"integer", "number"} else {"x-kubernetes-preserve-unknown-fields": True}
 
 

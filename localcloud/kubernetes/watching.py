@@ -84,7 +84,7 @@ class Watch:
                 await response.write(encode(self._wrap(kind_of_event, obj), line))
             if not self._is_too_old():
                 await self._follow(response, changes, line, start)
-        except (ConnectionResetError, asyncio.CancelledError):
+        except ConnectionResetError:
             pass  # the client went away: nothing to tell it
         finally:
             end()

@@ -119,17 +119,17 @@ class Served:
 
     SPEED = 20.0
 
-    def __init__(self) -> None:
+    def __init__(self, tables: dict[str, Json] | None = None) -> None:
         begun = time.monotonic()
-        self.api = KubernetesApi(now=lambda: START + (time.monotonic() - begun) * self.SPEED, tables={})
-        self._loop = asyncio.new_event_loop()
+        self.api = KubernetesApi(now=lambda: START + (time.monotonic() - begun) * self.SPEED, tables=tables or {})
         self._stopped = asyncio.Event()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._ready.wait(10), "the test server did not start"
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         application = web.Application(client_max_size=16 * 2**20)
         application.router.add_route("*", "/{path:.*}", self.api.handle)
         runner = web.AppRunner(application, shutdown_timeout=0.1)

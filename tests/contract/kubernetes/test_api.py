@@ -68,7 +68,7 @@ def test_it_says_it_is_well(served: Served, path: str) -> None:
         assert response.read() == b"ok"
 
 
-ERRORS = [
+ERRORS: list[tuple[str, str, Json | None, int, str, str | None]] = [
     ("GET", PODS + "/none", None, 404, "NotFound", 'pods "none" not found'),
     ("GET", "/apis/apps/v1/namespaces/default/deployments/none", None, 404, "NotFound",
      'deployments.apps "none" not found'),

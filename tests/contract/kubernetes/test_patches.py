@@ -104,7 +104,7 @@ def test_a_strategic_merge_twice_is_the_same_as_once(old: list[str], new: list[s
 
 def test_a_strategic_patch_of_an_unknown_field_is_refused_under_strict(cluster: KubernetesApi) -> None:
     cluster.create("pods", pod_body("p"))
-    with pytest.raises(ApiError, match='unknown field "spec.colour"'):
+    with pytest.raises(ApiError, match=r'unknown field "spec\.colour"'):
         cluster.patch("pods", "p", {"spec": {"colour": "red"}}, "default", media=STRATEGIC_PATCH)
 
 
