@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,7 +179,9 @@ class Api:
                 message = schema.parse(raw, method.request)
             else:
                 target = descriptor.fields_by_name[rule.body]
-                inner = schema.parse(raw, target.message_type._concrete_class)
+                # Compute's front end names no body in its refusals, the others do: `at 'build.steps[0]'`.
+                prefix = "" if rule.body.endswith("_resource") else rule.body
+                inner = schema.parse(raw, target.message_type._concrete_class, prefix=prefix)
                 getattr(message, rule.body).CopyFrom(inner)
         for name, value in query:
             if name not in self.ignored:
@@ -258,6 +261,9 @@ def _put(message: Message, name: str, value: str) -> None:
     item: Any = value
     if field_.cpp_type == field_.CPPTYPE_BOOL:
         item = {"true": True, "false": False, "1": True, "0": False}.get(value.lower(), value)
+    if field_.message_type is not None and field_.message_type.full_name == "google.protobuf.FieldMask":
+        # Google takes both spellings of a mask, proto JSON only the second.
+        item = re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), value)
     try:
         # Parsed apart and merged: a repeated parameter adds to the list.
         parsed = json_format.ParseDict({field_.json_name: [item] if field_.is_repeated else item}, type(target)())
