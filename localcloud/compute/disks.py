@@ -140,7 +140,8 @@ class Disks:
         return self._operations.begin("resizeDisk", path)
 
     def _path(self, call: Call) -> str:
-        return f"{self._places.scope(call.params)}/disks/{call.params['disk']}"
+        name = call.params.get("disk") or call.params["resource"]
+        return f"{self._places.scope(call.params)}/disks/{name}"
 
     def _ready(self, path: str) -> None:
         disk = self._resources.find(path)

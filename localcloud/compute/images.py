@@ -183,11 +183,13 @@ class Images:
 
     def family_view(self, call: Call) -> Answer:
         """The newest image of a family, as a zone sees it."""
-        self._places.scope(call.params)
+        if call.params["zone"] != "-":
+            self._places.scope(call.params)
         return {"image": self.newest(call.params["project"], call.params["family"])}
 
     def _path(self, call: Call) -> str:
-        return f"projects/{call.params['project']}/global/images/{call.params['image']}"
+        name = call.params.get("image") or call.params["resource"]
+        return f"projects/{call.params['project']}/global/images/{name}"
 
     def _ready(self, path: str) -> None:
         image = self._resources.find(path)

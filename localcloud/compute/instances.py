@@ -18,6 +18,7 @@ from localcloud.compute.references import check_name, path_in
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.vms import Vms
 from localcloud.dispatch import Answer, Call, Handler
+from localcloud.errors import GoogleError
 
 
 class Instances:
@@ -63,8 +64,15 @@ class Instances:
                 reference, project=project, collection="instanceTemplates", field="sourceInstanceTemplate"
             )
             body = copy.deepcopy(self._resources.get(path)["properties"]) | body
-        self._vms.make(zone, body)
+        elif "/" not in str(body.get("machineType", "/")):
+            raise refusals.invalid("resource.machineType", body["machineType"], "The URL is malformed.")
         path = f"{zone}/instances/{name}"
+        try:
+            self._vms.make(zone, body)
+        except GoogleError as error:
+            if error.reason not in ("stockout", "quotaExceeded"):
+                raise
+            return self._operations.begin_refused("insert", path, error)
         return self._operations.begin("insert", path, effect="instance.running", args=[path])
 
     def list_(self, call: Call) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from localcloud.compute.filters import matcher
-from localcloud.compute.references import scope_of, self_link
+from localcloud.compute.references import self_link
 from localcloud.compute.refusals import invalid
 from localcloud.compute.resources import Resource
 from localcloud.dispatch import Answer, Call
@@ -96,10 +96,11 @@ def _newest_first(order: str) -> bool:
 
 def _key(item: Scoped, newest_first: bool) -> list[str]:
     scope, resource = item
-    name = str(resource.get("name") or resource.get("instance") or "")
+    name = str(resource.get("name") or resource.get("instance") or resource.get("timestamp") or "")
     if newest_first:
         return [str(resource.get("creationTimestamp") or resource.get("insertTime") or ""), scope, name]
-    return [scope, name, str(resource.get("id", ""))]
+    details = resource.get("instanceActionDetails", {})
+    return [scope, name, str(resource.get("id") or details.get("instance", ""))]
 
 
 def _most(given: Any) -> int:
@@ -124,8 +125,3 @@ def _read_token(token: str) -> list[str]:
     if not (isinstance(key, list) and len(key) == 3 and all(isinstance(each, str) for each in key)):
         raise invalid("pageToken", token, "The page token is not one that this list gave.")
     return key
-
-
-def scope_name(resource: Resource) -> str:
-    """The scope that a resource's self link names."""
-    return scope_of(str(resource["selfLink"]).partition("/v1/")[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.compute import refusals
 from localcloud.compute.groups import Groups
 from localcloud.compute.lists import aggregated, page
 from localcloud.compute.members import Members
@@ -55,7 +56,7 @@ class Managers:
         """A new group."""
         zone = self._places.scope(call.params)
         group = self._groups.make(zone, call.params.get("instanceGroupManagerResource", {}))
-        return self._operations.begin("insert", path_in(group["selfLink"]))
+        return self._operations.begin("compute.instanceGroupManagers.insert", path_in(group["selfLink"]))
 
     def list_(self, call: Call) -> Answer:
         """A scope's groups."""
@@ -84,7 +85,7 @@ class Managers:
         path = self.path(call)
         body = with_nulls(call.params.get("instanceGroupManagerResource", {}), call.raw_body)
         self._groups.patch(path, body)
-        return self._operations.begin("patch", path, done=True)
+        return self._operations.begin("compute.instanceGroupManagers.patch", path, done=True)
 
     def set_instance_template(self, call: Call) -> Answer:
         """Another template for new members; no fingerprint asked."""
@@ -96,7 +97,9 @@ class Managers:
     def resize(self, call: Call) -> Answer:
         """Another target size."""
         path = self.path(call)
-        self._groups.resize(path, int(call.params.get("size", 0)))
+        if "size" not in call.params:
+            raise refusals.required("size")
+        self._groups.resize(path, int(call.params["size"]))
         return self._operations.begin("compute.instanceGroupManagers.resize", path, done=True)
 
     def set_target_pools(self, call: Call) -> Answer:
@@ -110,7 +113,7 @@ class Managers:
         """Delete a group with all its members; over when they are gone."""
         path = self.path(call)
         self.begin_delete(path)
-        return self._operations.begin("delete", path, effect="group.delete", args=[path])
+        return self._operations.begin("compute.instanceGroupManagers.delete", path, effect="group.delete", args=[path])
 
     def begin_delete(self, path: str) -> None:
         """Send all members away."""

@@ -16,6 +16,10 @@ from localcloud.compute.updates import Updates
 from localcloud.dispatch import Answer, Call, Handler
 
 MOST_INSTANCES = 1000
+NOT_WHILE_ROLLING = (
+    "CreateInstances cannot be used when UpdatePolicy type is set to PROACTIVE and replacementMethod to SUBSTITUTE. "
+    "Set replacementMethod to RECREATE or disable rolling update by setting type to OPPORTUNISTIC."
+)
 DISRUPTION = ("NONE", "REFRESH", "RESTART", "REPLACE")
 
 
@@ -64,6 +68,10 @@ class MemberMethods:
                 raise refusals.invalid(f"resource.instances[{index}].name", name, why)
             if name in self._members.of(path) or self._resources.find(instance_path(path, name)):
                 raise refusals.already_exists(instance_path(path, name))
+        policy = group["updatePolicy"]
+        if policy["type"] == "PROACTIVE" and policy["replacementMethod"] == "SUBSTITUTE":
+            kind = "compute.instanceGroupManagers.createInstances"
+            return self._operations.begin_refused(kind, path, refusals.stale(NOT_WHILE_ROLLING))
         for name in asked:
             template, version = self._updates.next_version(path, group)
             group["targetSize"] = int(group["targetSize"]) + 1
@@ -125,6 +133,8 @@ class MemberMethods:
     def list_errors(self, call: Call) -> Answer:
         """Errors of the members' attempts, the newest last."""
         path = self._managers.path(call)
+        for parameter in ("filter", "orderBy"):
+            call.params.pop(parameter, None)
         return page(call, self._resources.table("groupErrors").get(path, []))
 
     def list_configs(self, call: Call) -> Answer:

@@ -223,9 +223,16 @@ class Members:
             self._gone(group, name)
             return
         if member["action"] != "RECREATING":
-            member["action"] = "RECREATING"
-            member["turn"] += 1
+            self._repair(group, member)
         self._try_soon(group, name)
+
+    def _repair(self, group: str, member: Member) -> None:
+        """A repaired member keeps the template it was made with, unless the group says otherwise."""
+        member["action"] = "RECREATING"
+        member["turn"] += 1
+        manager = self._resources.get(group)
+        if manager["instanceLifecyclePolicy"]["forceUpdateOnRepair"] == "YES":
+            member["template"] = path_in(manager["instanceTemplate"])
 
     def _gone(self, group: str, name: str) -> None:
         self.of(group).pop(name, None)

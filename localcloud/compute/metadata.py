@@ -19,7 +19,7 @@ def checked_metadata(metadata: dict[str, Any], *, field: str) -> dict[str, Any]:
     keys: set[str] = set()
     for index, item in enumerate(items):
         key = item.get("key", "")
-        size = len(item.get("value", "").encode())
+        size = len(item.get("value", ""))
         whole += size + len(key)
         if key in keys:
             raise invalid(f"{field}.items[{index}].key", key, f"Metadata has duplicate keys: {key}")

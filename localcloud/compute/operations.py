@@ -34,6 +34,7 @@ class Operations:
         self._world = resources.world
         self._effects: dict[str, Effect] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self.effect("refuse", _refuse)
         self._world.simulation.on("compute.operation.run", self._run)
         self._world.simulation.on("compute.operation.finish", self._finish)
 
@@ -86,6 +87,11 @@ class Operations:
             self._world.simulation.after(min(0.5, length / 2), "compute.operation.run", path)
             self._world.simulation.after(length, "compute.operation.finish", path)
         return operation
+
+    def begin_refused(self, kind: str, target: str, error: GoogleError) -> Resource:
+        """An operation that fails at its end with this error."""
+        args = [error.status, error.message, error.code, error.reason]
+        return self.begin(kind, target, effect="refuse", args=args)
 
     def is_done(self, path: str) -> bool:
         """Whether the operation at this path is over (a forgotten one is)."""
@@ -182,6 +188,10 @@ class Operations:
 
     def _path(self, call: Call) -> str:
         return f"{self._places.scope(call.params)}/operations/{last(call.params['operation'])}"
+
+
+def _refuse(status: str, message: str, code: int, reason: str) -> None:
+    raise GoogleError(status, message, code=code, reason=reason)
 
 
 class Unfinished(Exception):

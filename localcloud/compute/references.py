@@ -13,7 +13,8 @@ from localcloud.compute.refusals import invalid, required
 
 ROOT = "https://www.googleapis.com/compute/v1/"
 NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_HOST = re.compile(r"(?:https?://[^/]+)?/?(?:compute/(?:v1|beta|alpha)/)?")
+_HOST = re.compile(r"(?:(?:https?:)?//[^/]+)?/?(?:compute/(?:v1|beta|alpha)/)?")
+_FAMILY_VIEW = re.compile(r"projects/([^/]+)/zones/[^/]+/imageFamilyViews/([^/]+)")
 _PATH = re.compile(r"projects/[^/]+/(?:global|zones/[^/]+|regions/[^/]+)/[A-Za-z]+/(?:family/)?[^/]+")
 
 
@@ -64,6 +65,7 @@ def path_of(
         rest = f"{scope}/{collection}/{rest}"
     if rest.startswith(("zones/", "regions/", "global/")):
         rest = f"projects/{project}/{rest}"
+    rest = _FAMILY_VIEW.sub(r"projects/\1/global/images/family/\2", rest)
     parts = rest.split("/")
     if not _PATH.fullmatch(rest) or f"/{collection}/" not in rest:
         raise invalid(field, text, "The URL is malformed.")

@@ -26,7 +26,7 @@ class Requests:
 
         async def handle(call: Call) -> Answer:
             self._places.check_project(call.params)
-            identity = call.params.pop("requestId", "")
+            identity = call.params.get("requestId", "")
             if identity:
                 known = self._known(identity, call)
                 if known is not None:
@@ -62,5 +62,6 @@ class Requests:
 
 
 def _content(call: Call) -> str:
-    whole = [call.method.service, call.method.name, call.params, call.raw_body]
+    rest = {name: value for name, value in call.params.items() if name != "requestId"}
+    whole = [call.method.service, call.method.name, rest, call.raw_body]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

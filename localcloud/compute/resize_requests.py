@@ -74,7 +74,7 @@ class ResizeRequests:
         group = self._resources.get(group_path)
         group["targetSize"] = int(group["targetSize"]) + int(body["resizeBy"])
         self._simulation.after(seconds(self._resources.world, "attempt"), "compute.request.try", path)
-        return self._operations.begin("compute.instanceGroupManagerResizeRequests.insert", path)
+        return self._operations.begin("compute.instanceGroupManagers.createResizeRequest", group_path)
 
     def list_(self, call: Call) -> Answer:
         """A group's requests."""
@@ -91,7 +91,7 @@ class ResizeRequests:
             raise refusals.bad_condition(text)
         request["state"] = "CANCELLED"
         self._lower(path, int(request["resizeBy"]))
-        return self._operations.begin("compute.instanceGroupManagerResizeRequests.cancel", path)
+        return self._operations.begin("compute.instanceGroupManagers.cancelResizeRequest", _group(path))
 
     def delete(self, call: Call) -> Answer:
         """Forget a request that is over."""
@@ -99,7 +99,7 @@ class ResizeRequests:
         if self._resources.get(path)["state"] in WAITING:
             raise refusals.bad_condition(f"Resize request '{path}' is in progress; cancel it before deleting it.")
         self._resources.remove(path)
-        return self._operations.begin("compute.instanceGroupManagerResizeRequests.delete", path)
+        return self._operations.begin("compute.instanceGroupManagers.deleteResizeRequest", _group(path))
 
     def _path(self, call: Call) -> str:
         return f"{self._managers.path(call)}/resizeRequests/{call.params['resizeRequest']}"
@@ -109,7 +109,7 @@ class ResizeRequests:
         if request is None or request["state"] not in WAITING:
             return
         request["state"] = "ACCEPTED"
-        group_path = path.partition("/resizeRequests/")[0]
+        group_path = _group(path)
         group = self._resources.get(group_path)
         template, version = self._updates.next_version(group_path, group)
         count = int(request["resizeBy"])
@@ -135,9 +135,13 @@ class ResizeRequests:
             self._members.delete(group_path, name)
 
     def _lower(self, path: str, count: int) -> None:
-        group: Resource | None = self._resources.find(path.partition("/resizeRequests/")[0])
+        group: Resource | None = self._resources.find(_group(path))
         if group is not None:
             group["targetSize"] = max(0, int(group["targetSize"]) - count)
+
+
+def _group(path: str) -> str:
+    return path.partition("/resizeRequests/")[0]
 
 
 def _check_duration(duration: dict[str, Any] | None) -> None:

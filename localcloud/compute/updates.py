@@ -61,9 +61,6 @@ class Updates:
         names = []
         for name, member in sorted(self._members.staying(path).items()):
             key = _version(member)
-            templates = {template for template, _ in room}
-            if key not in room and member["template"] in templates:
-                key = next(each for each in room if each[0] == member["template"])
             if room.get(key, 0) > 0:
                 room[key] -= 1
             elif key not in room or sum(room.values()) > 0:
