@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from poolwright.references import ClusterRef, GroupRef, PoolRef
 from poolwright.services.ports import Cluster, NodePool
 
 HOST = "container.googleapis.com"
+_PROJECT = re.compile(r"/projects/([^/]+)/")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class ControlPlane:
 
 
 class KubernetesEngine:
-    """The `Gke` port."""
+    """The `Gke` port. Asked by project number, it answers with refs by project id, as environments have them."""
 
     def __init__(self, access: GoogleAccess) -> None:
         self._access = access
@@ -36,6 +38,8 @@ class KubernetesEngine:
 
     def cluster(self, ref: ClusterRef) -> Cluster:
         found = self._get(ref)
+        if by_id := _PROJECT.search(found.self_link):
+            ref = ClusterRef(by_id.group(1), ref.location, ref.name)
         return Cluster(
             ref=ref,
             uid=found.id,

@@ -1,0 +1,104 @@
+"""The GKE adapter, and the way from it to a cluster's control plane, on the stand-in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.cloud.container_v1 import ClusterManagerClient
+
+from localcloud.compute import Compute
+from localcloud.gke import Gke
+from poolwright.adapters.gke import HOST, KubernetesEngine
+from poolwright.adapters.google_access import GoogleAccess
+from poolwright.adapters.kubernetes import ControlPlanes
+from poolwright.references import ClusterRef
+from poolwright.services.ports import Cluster, Missing
+from tests.contract.conftest import Served
+
+SERVING = ClusterRef("demo-project", "us-central1", "serving")
+L4_POOL = {
+    "name": "l4",
+    "initial_node_count": 1,
+    "locations": ["us-central1-a", "us-central1-b"],
+    "config": {
+        "machine_type": "g2-standard-24",
+        "accelerators": [{"accelerator_type": "nvidia-l4", "accelerator_count": 2}],
+        "labels": {"team": "serving"},
+    },
+}
+CPU_POOL = {"name": "cpu", "autoscaling": {"enabled": True, "max_node_count": 3}}
+
+
+@pytest.fixture
+def access(served: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> GoogleAccess:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    running = served(speed=20_000)
+    compute = running.call(Compute, running.world)
+
+    def open_control_plane(handler: Any, authority: Any) -> Any:
+        return running.listeners.open_tls(handler, authority=authority)
+
+    gke = running.call(Gke, running.world, compute, open_control_plane)
+    running.serve(compute.api(), gke.api())
+    return GoogleAccess(running.endpoints)
+
+
+@pytest.fixture
+def engine(access: GoogleAccess) -> KubernetesEngine:
+    return KubernetesEngine(access)
+
+
+@pytest.fixture
+def serving(access: GoogleAccess, engine: KubernetesEngine) -> Cluster:
+    """A running cluster with an L4 pool in two zones and a small one that GKE scales."""
+    body = {"name": "serving", "node_pools": [L4_POOL, CPU_POOL]}
+    access.rest(ClusterManagerClient, HOST).create_cluster(
+        parent="projects/demo-project/locations/us-central1", cluster=body
+    )
+    made: Cluster = eventually(lambda: engine.cluster(SERVING), lambda cluster: cluster.status == "RUNNING")
+    return made
+
+
+def eventually(read: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 20
+    while not good(found := read()):
+        assert time.monotonic() < deadline, f"it did not come true: {found}"
+        time.sleep(0.02)
+    return found
+
+
+def test_a_cluster_is_read_with_its_pools_and_their_groups(serving: Cluster) -> None:
+    assert (serving.ref, serving.autopilot) == (SERVING, False)
+    assert serving.uid
+    l4, cpu = serving.pools
+    assert (l4.ref.cluster, l4.ref.name, l4.status) == (SERVING, "l4", "RUNNING")
+    assert (l4.machine_type, l4.accelerators, l4.gpus_per_node) == ("g2-standard-24", ("nvidia-l4",), 2)
+    assert (l4.labels["team"], l4.autoscaling, l4.image_type) == ("serving", False, "COS_CONTAINERD")
+    assert [group.zone for group in l4.groups] == ["us-central1-a", "us-central1-b"]
+    assert all(group.project == "demo-project" and group.name.startswith("gke-serving-l4-") for group in l4.groups)
+    assert (cpu.accelerators, cpu.gpus_per_node, cpu.autoscaling) == ((), 0, True)
+
+
+def test_a_cluster_asked_for_by_project_number_is_named_by_project_id(
+    serving: Cluster, engine: KubernetesEngine
+) -> None:
+    assert engine.cluster(ClusterRef("314159265358", "us-central1", "serving")) == serving
+
+
+def test_a_cluster_that_is_not_there_is_missing(engine: KubernetesEngine) -> None:
+    with pytest.raises(Missing, match="other"):
+        engine.cluster(ClusterRef("demo-project", "us-central1", "other"))
+    with pytest.raises(Missing, match="other"):
+        engine.control_plane(ClusterRef("demo-project", "us-central1", "other"))
+
+
+def test_the_control_plane_is_reached_through_its_endpoint_and_authority(
+    serving: Cluster, engine: KubernetesEngine, access: GoogleAccess
+) -> None:
+    api = ControlPlanes(engine.control_plane, token=access.token).kubernetes(SERVING)
+    nodes = eventually(api.nodes, lambda nodes: sum(node.gpus for node in nodes) == 4)
+    gpu_nodes = [node for node in nodes if node.gpus]
+    assert all(node.ready and node.labels["cloud.google.com/gke-nodepool"] == "l4" for node in gpu_nodes)
