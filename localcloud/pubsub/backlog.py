@@ -65,8 +65,9 @@ class Backlog:
                 break
         return taken
 
-    def acknowledge(self, subscription: str, ack_ids: Iterable[str], *, retain: bool) -> None:
+    def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> None:
         """These are done. An id whose lease ended still counts until the message is handed out again."""
+        retain = self._retains(subscription)
         for entry in self._by_ack_ids(subscription, ack_ids):
             if retain:
                 self._turn(entry, ACKED)
@@ -104,6 +105,12 @@ class Backlog:
     def holds(self, subscription: str, ack_id: str) -> bool:
         """Whether this lease is still running."""
         return any(entry["state"] == LEASED for entry in self._by_ack_ids(subscription, [ack_id]))
+
+    def _retains(self, subscription: str) -> bool:
+        """Whether acknowledged messages are kept for a seek."""
+        resource = self._world.table("pubsub.subscriptions").get(subscription, {})
+        topic = self._world.table("pubsub.topics").get(resource.get("topic", ""), {})
+        return bool(resource.get("retainAckedMessages") or topic.get("messageRetentionDuration"))
 
     def _deliverable(self, subscription: str, *, ordered: bool, one_per_key: bool) -> Iterator[tuple[str, Entry]]:
         held: set[str] = set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 from localcloud.dispatch import Answer, Call
@@ -76,7 +75,7 @@ class Pulling:
                 f"Invalid ack deadline given (ack_deadline={seconds}). "
                 "The ack deadline must be between 0 and 600 seconds."
             )
-        self._backlog.extend(subscription["name"], checked(call.params.get("ackIds", [])), seconds=seconds)
+        self.extend(subscription, checked(call.params.get("ackIds", [])), seconds=seconds)
         return {}
 
     def pullable(self, name: str) -> dict[str, Any]:
@@ -93,10 +92,22 @@ class Pulling:
         ordered = subscription.get("enableMessageOrdering", False)
         return self._backlog.take(subscription["name"], limit, seconds=seconds, ordered=ordered)
 
-    def acknowledge(self, subscription: dict[str, Any], ack_ids: Iterable[str]) -> None:
-        """These messages are done."""
-        retain = subscription.get("retainAckedMessages", False)
-        self._backlog.acknowledge(subscription["name"], ack_ids, retain=retain)
+    def acknowledge(self, subscription: dict[str, Any], ack_ids: list[str]) -> None:
+        """These messages are done; with exactly-once delivery, an id whose lease has ended fails."""
+        stale = self._stale(subscription, ack_ids)
+        self._backlog.acknowledge(subscription["name"], [each for each in ack_ids if each not in stale])
+        _refuse(stale)
+
+    def extend(self, subscription: dict[str, Any], ack_ids: list[str], *, seconds: int) -> None:
+        """Lease these messages for `seconds` from now, or give them back (0); an ended lease as in `acknowledge`."""
+        stale = self._stale(subscription, ack_ids)
+        self._backlog.extend(subscription["name"], ack_ids, seconds=seconds)
+        _refuse(stale)
+
+    def _stale(self, subscription: dict[str, Any], ack_ids: list[str]) -> list[str]:
+        if not subscription.get("enableExactlyOnceDelivery"):
+            return []
+        return [each for each in ack_ids if not self._backlog.holds(subscription["name"], each)]
 
 
 def checked(ack_ids: list[str]) -> list[str]:
@@ -107,6 +118,24 @@ def checked(ack_ids: list[str]) -> list[str]:
         if not all(part.isdecimal() for part in ack_id.split(":")) or ack_id.count(":") != 1:
             raise invalid(f"You have passed an invalid ack ID to the service (ack_id={ack_id}).")
     return ack_ids
+
+
+def _refuse(stale: list[str]) -> None:
+    """Acknowledgements that came too late (https://cloud.google.com/pubsub/docs/exactly-once-delivery)."""
+    if stale:
+        raise GoogleError(
+            "FAILED_PRECONDITION",
+            "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have "
+            "expired or the acknowledgement ids were malformed.",
+            details=[
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": "EXACTLY_ONCE_ACKID_FAILURE",
+                    "domain": "pubsub.googleapis.com",
+                    "metadata": dict.fromkeys(stale, "PERMANENT_FAILURE_INVALID_ACK_ID"),
+                }
+            ],
+        )
 
 
 def received(subscription: dict[str, Any], entry: Entry) -> dict[str, Any]:

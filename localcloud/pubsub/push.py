@@ -92,7 +92,7 @@ class Push:
             return
         self._learn(subscription, acknowledged=acknowledged)
         if acknowledged:
-            self._backlog.acknowledge(name, [ack_id], retain=subscription.get("retainAckedMessages", False))
+            self._backlog.acknowledge(name, [ack_id])
         else:
             self._backlog.extend(name, [ack_id], seconds=0)
 

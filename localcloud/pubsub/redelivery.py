@@ -47,7 +47,7 @@ class Redelivery:
         if self._publish(topic, dead_letter(name, entry)) is None:
             log.warning("%s: the dead-letter topic %s does not exist; the message stays", name, topic)
             return False
-        self._backlog.acknowledge(name, [entry["ackId"]], retain=subscription.get("retainAckedMessages", False))
+        self._backlog.acknowledge(name, [entry["ackId"]])
         return True
 
 

@@ -74,7 +74,10 @@ class Streaming:
             self._arrivals.wake(stream.subscription["name"])
 
     def _answer(self, subscription: dict[str, Any], entries: list[Entry]) -> Message:
-        properties = {"messageOrderingEnabled": subscription.get("enableMessageOrdering", False)}
+        properties = {
+            "exactlyOnceDeliveryEnabled": subscription.get("enableExactlyOnceDelivery", False),
+            "messageOrderingEnabled": subscription.get("enableMessageOrdering", False),
+        }
         answer = {
             "receivedMessages": [received(subscription, entry) for entry in entries],
             "subscriptionProperties": properties,
@@ -105,8 +108,7 @@ class _Stream:
             raise invalid("ack IDs and deadlines must have the same size")
         for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
             self._backlog.extend(name, [ack_id], seconds=seconds)
-        if request.ack_ids:
-            self._pulling.acknowledge(self.subscription, request.ack_ids)
+        self._backlog.acknowledge(name, request.ack_ids)
 
     def take(self) -> list[Entry]:
         """What may be handed out now."""

@@ -23,7 +23,7 @@ from localcloud.world import World
 
 ACK_DEADLINE = 10
 WEEK = "604800s"
-UNOFFERED = ("enableExactlyOnceDelivery", "bigqueryConfig", "cloudStorageConfig", "bigtableConfig", "messageTransforms")
+UNOFFERED = ("bigqueryConfig", "cloudStorageConfig", "bigtableConfig", "messageTransforms")
 MONTH = "2678400s"
 
 MUTABLE = {
@@ -46,7 +46,9 @@ class Subscriptions:
         full = resource_name(self._world, "subscriptions", name)
         if full not in self._table:
             raise not_found(full)
-        return dict(self._table[full])
+        found = dict(self._table[full])
+        kept = self._world.table("pubsub.topics").get(found["topic"], {}).get("messageRetentionDuration")
+        return {**found, "topicMessageRetentionDuration": kept} if kept else found
 
     def create(self, body: dict[str, Any]) -> Answer:
         """A new subscription from its JSON; it gets what is published from now on."""
@@ -55,7 +57,8 @@ class Subscriptions:
         if name in self._table:
             raise already_exists(name)
         given = {**copy.deepcopy(body), "name": name, "topic": topic["name"]}
-        given.pop("detached", None)
+        for output in ("detached", "topicMessageRetentionDuration"):
+            given.pop(output, None)
         self._table[name] = self._checked(given)
         return self.named(name)
 
@@ -115,7 +118,7 @@ class Subscriptions:
         start = project_path(self._world, call.params.get("project", "")) + "/"
         names = [name for name in self._table if name.startswith(start)]
         chosen, token = page(names, call.params)
-        return {"subscriptions": [self._table[name] for name in chosen], **token}
+        return {"subscriptions": [self.named(name) for name in chosen], **token}
 
     def DeleteSubscription(self, call: Call) -> Answer:
         name = self.named(call.params.get("subscription", ""))["name"]
@@ -132,6 +135,7 @@ class Subscriptions:
         return {}
 
     def _change(self, name: str, fresh: dict[str, Any]) -> Answer:
+        fresh.pop("topicMessageRetentionDuration", None)
         self._table[name] = self._checked(fresh)
         self._world.tell("pubsub.queued", name)
         return self.named(name)

@@ -328,3 +328,29 @@ def test_what_waits_for_a_slow_endpoint_does_not_stop_others(bench: Bench) -> No
         wait_for(lambda: fast.got and slow.got, "both pushes")
     finally:
         release.set()
+
+
+def test_with_exactly_once_delivery_an_acknowledgement_is_confirmed_and_a_late_one_fails(bench: Bench) -> None:
+    from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeStatus
+
+    topic = bench.topic()
+    name = bench.subscription(topic, enable_exactly_once_delivery=True)
+    bench.publish(topic, b"once")
+    (late,) = bench.pull_until(name, 1)
+    bench.refuse(name, [late])
+    outcomes: list[object] = []
+
+    def take(message: object) -> None:
+        future = message.ack_with_response()  # type: ignore[attr-defined]
+        future.add_done_callback(lambda done: outcomes.append(done.result()))
+
+    pulling = bench.subscriber.subscribe(name, callback=take)
+    try:
+        wait_for(lambda: outcomes, "a confirmed acknowledgement")
+    finally:
+        pulling.cancel()
+        pulling.result(timeout=20)
+
+    assert outcomes == [AcknowledgeStatus.SUCCESS]
+    with pytest.raises(exceptions.GoogleAPICallError, match=r"(?i)ack"):
+        bench.acknowledge(name, [late])

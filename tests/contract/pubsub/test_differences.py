@@ -148,12 +148,6 @@ def policies(bench: Bench) -> str:
     return "kept" if found == "accepted" else "need the IAM emulator"
 
 
-def exactly_once(bench: Bench) -> str:
-    topic = bench.topic()
-    found = _try(lambda: bench.subscription(topic, enable_exactly_once_delivery=True))
-    return found if found == "accepted" else "refused"
-
-
 def a_subscription_as_it_is_filled_in(bench: Bench) -> str:
     found = bench.subscriber.get_subscription(subscription=bench.subscription(bench.topic()))
     return f"state {found.state.name}, expires after {found.expiration_policy.ttl.days} days"
@@ -262,7 +256,6 @@ DIFFERENCES = [
     ),
     Difference("DetachSubscription is", ACCEPTED, "unimplemented", detaching),
     Difference("IAM policies are", "kept", "need the IAM emulator", policies),
-    Difference("Exactly-once delivery is", REFUSED, ACCEPTED, exactly_once),
     Difference(
         "A new subscription reads",
         "state ACTIVE, expires after 31 days",

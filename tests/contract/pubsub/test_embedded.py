@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,19 @@ def test_a_dead_letter_tells_where_it_comes_from(embedded: Bench) -> None:
         "CloudPubSubDeadLetterSourceSubscription": name.rpartition("/")[2],
         "CloudPubSubDeadLetterSourceSubscriptionProject": "demo-project",
     }
+
+
+def test_what_a_topic_retains_can_be_read_again(embedded: Bench) -> None:
+    topic = embedded.topic(message_retention_duration={"seconds": 3600})
+    name = embedded.subscription(topic)
+    embedded.publish(topic, b"kept")
+    embedded.acknowledge(name, embedded.pull_until(name, 1))
+    assert embedded.pull(name) == []
+
+    embedded.subscriber.seek(request={"subscription": name, "time": datetime(2020, 1, 1, tzinfo=UTC)})
+
+    assert [each.message.data for each in embedded.pull_until(name, 1)] == [b"kept"]
+    assert embedded.subscriber.get_subscription(subscription=name).topic_message_retention_duration.seconds == 3600
 
 
 # The world's time
