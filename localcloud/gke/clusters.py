@@ -56,7 +56,7 @@ class Clusters:
         if target.cluster_path in self._state.clusters:
             raise refusals.already_exists(names.shown(target.cluster_path))
         cluster = new_cluster(body, target, self._state)
-        pools = [new_pool(each, target=target, cluster=cluster, world=self._world) for each in _pools_asked(body)]
+        pools = [new_pool(each, target=target, cluster=cluster) for each in _pools_asked(body)]
         self.put(cluster, pools)
         return self._operations.start(
             "CREATE_CLUSTER",

@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from localcloud.certificates import Authority
 from localcloud.front_door import HttpHandler
@@ -61,7 +61,7 @@ class ControlPlanes:
         folder = Path(self._folder.name) / re.sub(r"[^a-z0-9]+", "-", cluster["_path"])
         folder.mkdir(exist_ok=True)
         authority = Authority(folder=folder, name=cluster["name"])
-        port = await self._open(api.handle, authority)
+        port = await self._open(cast(HttpHandler, api.handle), authority)
         certificate = base64.b64encode(authority.pem()).decode()
         cluster["masterAuth"]["clusterCaCertificate"] = certificate
         # The authority's key is never kept: after a restart nodes with the former certificate are let in still.

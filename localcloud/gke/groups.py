@@ -1,8 +1,8 @@
 """The managed instance groups behind a pool, and the templates GKE issues for them: one of each a zone.
 
 A new group's template shares the group's hash; every later template has a hash of its own, as GKE's have
-(`gke-c-pool-d8f96253-grp` with the template `gke-c-pool-31a27d4b` after an update). Names hold 20 characters of the
-cluster's and 18 of the pool's.
+(`gke-c-pool-d8f96253-grp` with the template `gke-c-pool-31a27d4b` after an update). Long names are cut:
+32 characters of cluster and pool together, 16 of either at least (sources: docs/designs/which-template-is-gkes.md).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from localcloud.gke.state import State
 from localcloud.gke.templates import template
 
 Json = dict[str, Any]
+
+KEPT = 32
 
 
 class Groups:
@@ -127,7 +129,11 @@ class Groups:
 
     def _base(self, pool: Json) -> str:
         target = names.of_path(pool["_path"])
-        return f"gke-{target.cluster[:20]}-{target.pool[:18]}"
+        cluster, name = target.cluster, target.pool
+        if len(cluster) + len(name) > KEPT:
+            cluster = cluster[: max(KEPT // 2, KEPT - len(name))]
+            name = name[: max(KEPT // 2, KEPT - len(cluster))]
+        return f"gke-{cluster}-{name}"
 
     def _hash(self) -> str:
         return f"{self._world.simulation.random.getrandbits(32):08x}"

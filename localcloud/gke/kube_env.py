@@ -93,7 +93,8 @@ def values(facts: PoolFacts) -> dict[str, str]:
         "STACKDRIVER_ENDPOINT": "https://logging.googleapis.com",
         "SYSCTL_OVERRIDES": "",
         "VOLUME_PLUGIN_DIR": "/home/kubernetes/flexvolume",
-        "ZONE": facts.zone,
+        # Nothing here depends on the zone, so that the templates of a pool's zones tell their nodes the same.
+        "ZONE": facts.cluster["location"],
         **facts.secrets,
     }
 

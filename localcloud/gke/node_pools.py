@@ -51,9 +51,7 @@ class NodePools:
         cluster = self._state.cluster(target)
         if (cluster.get("autopilot") or {}).get("enabled"):
             raise refusals.invalid("Autopilot clusters do not support mutating node pools.")
-        pool = pool_defaults.new_pool(
-            call.params.get("nodePool") or {}, target=target, cluster=cluster, world=self._world
-        )
+        pool = pool_defaults.new_pool(call.params.get("nodePool") or {}, target=target, cluster=cluster)
         if pool["_path"] in self._state.pools:
             raise refusals.already_exists(names.shown(pool["_path"]))
         self._operations.check_free(pool["_path"])

@@ -8,7 +8,6 @@ from typing import Any
 from localcloud.compute.catalog import ACCELERATORS, machine
 from localcloud.gke import refusals, versions
 from localcloud.gke.names import Target
-from localcloud.world import World
 
 Json = dict[str, Any]
 
@@ -24,7 +23,7 @@ SCOPES = [
 MOST_NODES = 1000
 
 
-def new_pool(body: Json, *, target: Target, cluster: Json, world: World) -> Json:
+def new_pool(body: Json, *, target: Target, cluster: Json) -> Json:
     """The row of a new pool, PROVISIONING, without groups yet. Errors: 400 for what GKE would not take."""
     name = str(body.get("name", ""))
     if not NAME.fullmatch(name):

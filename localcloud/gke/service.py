@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from localcloud.compute import Compute
@@ -9,14 +10,16 @@ from localcloud.dispatch import Answer, Api, Call
 from localcloud.gke import names, notifications, versions
 from localcloud.gke.blue_green import BlueGreen
 from localcloud.gke.cluster_updates import ClusterUpdates
-from localcloud.gke.clusters import Clusters
+from localcloud.gke.clusters import Clusters, new_cluster
 from localcloud.gke.control_planes import ControlPlanes, OpenControlPlane
 from localcloud.gke.groups import Groups
 from localcloud.gke.kubelets import Kubelets
 from localcloud.gke.lifecycle import Lifecycle
+from localcloud.gke.names import Target
 from localcloud.gke.node_images import NodeImages
 from localcloud.gke.node_pools import NodePools
 from localcloud.gke.operations import Operations
+from localcloud.gke.pool_defaults import new_pool
 from localcloud.gke.pool_updates import PoolUpdates
 from localcloud.gke.state import State
 from localcloud.gke.upgrades import Upgrades
@@ -125,6 +128,26 @@ class Gke:
             "contexts": [{"name": name, "context": {"cluster": name, "user": "localcloud"}} for name in named],
             "current-context": next(iter(named), ""),
         }
+
+    def nodes_and_pods(self) -> Iterator[tuple[Json, list[Json], list[Json]]]:
+        """Each cluster (`name`, `location`, `selfLink`) with its nodes and pods."""
+        for path, api in list(self.clusters.items()):
+            cluster = self.state.clusters[path]
+            place = {"name": cluster["name"], "location": cluster["location"], "selfLink": names.link_of(path)}
+            yield place, api.list("nodes"), api.list("pods")
+
+    async def put_cluster(self, body: Json, *, location: str) -> Json:
+        """A cluster of a CreateCluster body, RUNNING with its groups at once, without an operation; gives its row."""
+        target = Target(self._world.project, location, str(body["name"]))
+        cluster = new_cluster(body, target, self.state)
+        pools = [new_pool(each, target=target, cluster=cluster) for each in body.get("nodePools", [])]
+        self.cluster_methods.put(cluster, pools)
+        await self.planes.open(cluster)
+        for each in pools:
+            self.lifecycle.fill(each)
+            each["status"] = "RUNNING"
+        cluster["status"] = "RUNNING"
+        return cluster
 
     def auto_upgrade(self, pool_path: str, version: str) -> Json:
         """GKE upgrades a pool by itself; gives the operation."""
