@@ -11,6 +11,8 @@ import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.transport.requests import AuthorizedSession, Request
 
+from poolwright.adapters.google_errors import translated
+
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -32,8 +34,9 @@ class GoogleAccess:
         """For requests that a typed client would not carry whole. Callers retry, not the session."""
         return AuthorizedSession(self.credentials, max_refresh_attempts=1)
 
+    @translated()
     def token(self) -> str:
-        """An access token that is still good, empty where credentials are anonymous."""
+        """An access token that is still good, empty where credentials are anonymous. Weather."""
         if not self.credentials.valid:
             self.credentials.refresh(Request())
         return str(self.credentials.token or "")

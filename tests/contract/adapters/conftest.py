@@ -65,7 +65,8 @@ def canned() -> Iterator[Canned]:
             query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
             text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = json.loads(text) if text else None
+            is_json = text and headers.get("content-type") == "application/json"
+            body = json.loads(text) if is_json else text
             status, answer = told.answer(Asked(self.command, url.path, query, headers, body))
             if (status, answer) == HANG_UP:
                 self.close_connection = True

@@ -67,7 +67,7 @@ def no_credentials_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(served: Callable[..., Served]) -> Cloud:
-    return Cloud(served(speed=100_000))
+    return Cloud(served(speed=3_000))
 
 
 def test_a_group_is_read_as_rest_prints_it(cloud: Cloud) -> None:

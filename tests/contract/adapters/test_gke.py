@@ -35,7 +35,7 @@ CPU_POOL = {"name": "cpu", "autoscaling": {"enabled": True, "max_node_count": 3}
 @pytest.fixture
 def access(served: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> GoogleAccess:
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    running = served(speed=20_000)
+    running = served(speed=600)
     compute = running.call(Compute, running.world)
 
     def open_control_plane(handler: Any, authority: Any) -> Any:
