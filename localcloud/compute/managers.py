@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.compute import refusals
 from localcloud.compute.groups import Groups
 from localcloud.compute.lists import aggregated, page
 from localcloud.compute.members import Members
@@ -97,9 +96,7 @@ class Managers:
     def resize(self, call: Call) -> Answer:
         """Another target size."""
         path = self.path(call)
-        if "size" not in call.params:
-            raise refusals.required("size")
-        self._groups.resize(path, int(call.params["size"]))
+        self._groups.resize(path, int(call.params.get("size", 0)))
         return self._operations.begin("compute.instanceGroupManagers.resize", path, done=True)
 
     def set_target_pools(self, call: Call) -> Answer:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
+import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import compute_v1
-
 
 from localcloud.compute import HOST, Compute
 from tests.contract.conftest import Served
@@ -17,6 +17,7 @@ from tests.contract.conftest import Served
 C = TypeVar("C")
 PROJECT = "demo-project"
 ZONE = "us-central1-a"
+WHERE = {"project": PROJECT, "zone": ZONE}
 NODE_IMAGE = {
     "name": "node-image-1",
     "family": "node-image",
@@ -65,6 +66,28 @@ class Cloud:
                 "zone_operations": self.client(compute_v1.ZoneOperationsClient),
             }
         return kind(transport=transport)
+
+    @property
+    def groups(self) -> compute_v1.InstanceGroupManagersClient:
+        return self.client(compute_v1.InstanceGroupManagersClient)
+
+    @property
+    def templates(self) -> compute_v1.InstanceTemplatesClient:
+        return self.client(compute_v1.InstanceTemplatesClient)
+
+    def members(self, name: str) -> dict[str, str]:
+        """A group's members: name -> what is being done to it."""
+        listed = self.groups.list_managed_instances(project=PROJECT, zone=ZONE, instance_group_manager=name)
+        return {each.name: each.current_action for each in listed}
+
+    def shown(self, name: str) -> compute_v1.InstanceGroupManager:
+        """A group, as a client gets it."""
+        return self.groups.get(project=PROJECT, zone=ZONE, instance_group_manager=name)
+
+    def raw(self, verb: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+        """One plain HTTP call: status and JSON; `path` after `/compute/v1/`."""
+        answer = requests.request(verb, f"{self.endpoint}/compute/v1/{path}", json=body, timeout=30)
+        return answer.status_code, answer.json()
 
     def advance(self, seconds: float) -> None:
         """Let the world's time pass."""
