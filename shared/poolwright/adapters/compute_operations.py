@@ -11,6 +11,7 @@ from collections.abc import Callable
 from poolwright.services.ports import Json, Missing, Stale, Weather
 
 PATIENCE = 30.0  # seconds
+PAUSE = 0.5  # seconds; an overloaded server answers a wait at once
 
 
 class OperationFailed(Exception):
@@ -31,10 +32,11 @@ def finish(operation: Json, wait: Callable[[Json, float], Json]) -> Json:
     """The operation once done. `wait` asks Compute to answer when it is, within so many seconds; Weather after 30 s."""
     deadline = time.monotonic() + PATIENCE
     while operation.get("status") != "DONE":
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
+        if (seconds := deadline - time.monotonic()) <= 0:
             raise Weather(f"operation {operation.get('name')} is not done after {PATIENCE:.0f} s")
         operation = wait(operation, seconds)
+        if operation.get("status") != "DONE":
+            time.sleep(PAUSE)
     if "error" not in operation and "httpErrorStatusCode" not in operation:
         return operation
     failed = OperationFailed(operation)

@@ -24,8 +24,10 @@ class GoogleAccess:
 
     @cached_property
     def credentials(self) -> Credentials:
-        """Application default credentials. With a stand-in nobody's are looked for, unless a file of them is named."""
-        if self._endpoints and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        """Application default credentials. With a stand-in (an http URL) nobody's are looked for, unless a file of them
+        is named: nothing of the machine's own is to go over the line in clear text."""
+        stand_in = any(url.startswith("http://") for url in self._endpoints.values())
+        if stand_in and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             return AnonymousCredentials()
         return google.auth.default(scopes=[SCOPE])[0]
 

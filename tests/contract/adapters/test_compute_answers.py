@@ -49,7 +49,8 @@ def no_credentials_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def compute(canned: Canned) -> ComputeEngine:
+def compute(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> ComputeEngine:
+    monkeypatch.setattr("poolwright.adapters.compute_operations.PAUSE", 0.01)
     return ComputeEngine(GoogleAccess({HOST: canned.url}))
 
 

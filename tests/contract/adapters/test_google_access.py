@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 
 from localcloud.credentials import service_account_file
@@ -65,10 +66,20 @@ def test_on_a_stand_in_nobodys_credentials_are_looked_for(monkeypatch: pytest.Mo
     assert GoogleAccess({HOST: "http://127.0.0.1:1"}).token() == ""
 
 
-def test_without_credentials_google_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("endpoints", [{}, {HOST: "https://compute-ours.p.googleapis.com"}])
+def test_google_itself_is_not_called_without_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoints: dict[str, str]
+) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "gone.json"))
     with pytest.raises(DefaultCredentialsError, match=r"gone\.json"):
-        GoogleAccess({}).token()
+        GoogleAccess(endpoints).token()
+
+
+def test_a_private_endpoint_of_google_gets_our_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    ours = AnonymousCredentials()
+    monkeypatch.setattr("google.auth.default", lambda scopes: (ours, "p"))
+    assert GoogleAccess({HOST: "https://compute-ours.p.googleapis.com"}).credentials is ours
 
 
 def test_an_api_is_where_google_has_it_unless_told_otherwise() -> None:
