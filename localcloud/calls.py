@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-READS = ("get", "list", "aggregated", "wait", "read", "watch", "query", "test", "pull")
+READS = ("get", "list", "aggregated", "wait", "read", "watch", "query", "test", "pull", "streaming")
 
 
 @dataclass(frozen=True)

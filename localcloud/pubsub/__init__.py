@@ -1,5 +1,6 @@
 """Pub/Sub: topics, subscriptions, push and pull delivery, backoff, dead letters, filters, ordering."""
 
-from localcloud.pubsub.service import HOST, PubSub
+from localcloud.pubsub.names import HOST
+from localcloud.pubsub.service import PubSub
 
 __all__ = ["HOST", "PubSub"]

@@ -11,6 +11,7 @@ from localcloud.errors import GoogleError
 from localcloud.projects import project_numbers
 from localcloud.world import World
 
+HOST = "pubsub.googleapis.com"
 DELETED_TOPIC = "_deleted-topic_"
 
 _ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")

@@ -13,6 +13,7 @@ from localcloud.dispatch import Answer, Api, Handler
 from localcloud.errors import GoogleError
 from localcloud.pubsub.backlog import Backlog, Entry
 from localcloud.pubsub.http_delivery import HttpDelivery
+from localcloud.pubsub.names import HOST
 from localcloud.pubsub.oidc import Identity
 from localcloud.pubsub.policies import Policies
 from localcloud.pubsub.pulling import Arrivals, Pulling
@@ -26,7 +27,6 @@ from localcloud.world import World
 
 log = logging.getLogger(__name__)
 
-HOST = "pubsub.googleapis.com"
 PUBLISHER, SUBSCRIBER = "google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber"
 IAM = "google.iam.v1.IAMPolicy"
 
@@ -104,7 +104,13 @@ class PubSub:
         ]
         unique = list({(each.service, each.name): each for each in methods}.values())
         streaming = next(each for each in unique if each.streaming)
-        streams = Streaming(streaming, backlog=self._backlog, pulling=self._pulling, arrivals=self._arrivals)
+        streams = Streaming(
+            streaming,
+            calls=self._world.calls,
+            backlog=self._backlog,
+            pulling=self._pulling,
+            arrivals=self._arrivals,
+        )
         return PubSubApi(streams, world=self._world, host=HOST, methods=unique, handlers=self._handlers())
 
     def _handlers(self) -> dict[str, Handler]:

@@ -10,9 +10,11 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from localcloud.calls import CallLog, CallRecord
 from localcloud.errors import GoogleError
 from localcloud.pubsub.backlog import Backlog, Entry
 from localcloud.pubsub.limits import invalid
+from localcloud.pubsub.names import HOST
 from localcloud.pubsub.pulling import Arrivals, Pulling, received
 from localcloud.schema import Method
 
@@ -24,8 +26,11 @@ GLANCE = 30.0
 class Streaming:
     """Opens streams; `method` is StreamingPull as the client library describes it."""
 
-    def __init__(self, method: Method, *, backlog: Backlog, pulling: Pulling, arrivals: Arrivals) -> None:
+    def __init__(
+        self, method: Method, *, calls: CallLog, backlog: Backlog, pulling: Pulling, arrivals: Arrivals
+    ) -> None:
         self._method = method
+        self._calls = calls
         self._backlog = backlog
         self._pulling = pulling
         self._arrivals = arrivals
@@ -46,6 +51,8 @@ class Streaming:
         first = await anext(aiter(requests), None)
         if first is None:
             return
+        params = json_format.MessageToDict(first)
+        self._calls.add(CallRecord(host=HOST, method="Subscriber.StreamingPull", params=params, code=200))
         try:
             subscription = self._pulling.pullable(first.subscription)
             stream = _Stream(subscription, first, backlog=self._backlog, pulling=self._pulling)

@@ -15,7 +15,7 @@ from localcloud.pubsub.backlog import Backlog
 from localcloud.pubsub.durations import seconds_of
 from localcloud.pubsub.filters import check_filter
 from localcloud.pubsub.limits import check_backoff, check_labels, check_retention, invalid, refuse_unoffered
-from localcloud.pubsub.names import already_exists, not_found, project_path, resource_name
+from localcloud.pubsub.names import DELETED_TOPIC, already_exists, not_found, project_path, resource_name
 from localcloud.pubsub.redelivery import MAX_DELIVERY_ATTEMPTS, MAXIMUM_BACKOFF, MINIMUM_BACKOFF
 from localcloud.pubsub.topics import Topics
 from localcloud.pubsub.updates import changed, page
@@ -91,8 +91,10 @@ class Subscriptions:
     def _dead_letter_policy(self, policy: dict[str, Any]) -> dict[str, Any]:
         attempts = policy.get("maxDeliveryAttempts") or MAX_DELIVERY_ATTEMPTS
         _check_attempts(attempts)
-        topic = self._topics.named(policy.get("deadLetterTopic", ""))
-        return {"deadLetterTopic": topic["name"], "maxDeliveryAttempts": attempts}
+        topic = policy.get("deadLetterTopic", "")
+        if topic != DELETED_TOPIC:
+            topic = self._topics.named(topic)["name"]
+        return {"deadLetterTopic": topic, "maxDeliveryAttempts": attempts}
 
     # Subscriber's methods
 

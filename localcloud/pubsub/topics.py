@@ -112,6 +112,8 @@ class Topics:
         for subscription in self._world.table("pubsub.subscriptions").values():
             if subscription["topic"] == name:
                 subscription["topic"] = DELETED_TOPIC
+            if subscription.get("deadLetterPolicy", {}).get("deadLetterTopic") == name:
+                subscription["deadLetterPolicy"]["deadLetterTopic"] = DELETED_TOPIC
         return {}
 
     def Publish(self, call: Call) -> Answer:
