@@ -11,7 +11,7 @@
   along. They raise `ApiError`, whose `code` and `reason` are those of the API.
   A patch is a merge patch, where a list replaces a list; `media=STRATEGIC_PATCH` merges conditions by their type.
 * `api.reconcile()` runs scheduler, controllers and kubelets as far as they can go now. Call it after changes (it is
-  cheap when there were none) and again when `api.next_due()` has come; inside of a subscriber it does nothing.
+  cheap when there were none) and again when `api.next_due()` has come; from inside of itself it does nothing.
 * `api.subscribe(callback)` calls back with a `Change` after every write, and returns what ends the subscription.
 * `start_seconds(pod, node)`, a parameter, says how long a pod needs from binding to Running (an image pull, say).
 

@@ -1,4 +1,4 @@
-"""OpenAPI v3 documents, one a group and version, as kubectl explain, apply and create read them.
+"""OpenAPI v3 documents, one a group and version, as kubectl explain, apply and create read them; v2 beside them.
 
 Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3
 """
@@ -46,6 +46,23 @@ def document(schemas: Schemas, kinds: Kinds, path: str, release: str) -> Json | 
         "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": release}, "paths": paths,
         "components": {"schemas": components},
     }  # fmt: skip
+
+
+def swagger(schemas: Schemas, kinds: Kinds, release: str) -> Json:
+    """/openapi/v2, for clients that still read it: the same schemas and paths, in JSON alone."""
+    definitions: Json = {}
+    paths: Json = {}
+    for place in index(kinds)["paths"]:
+        part = document(schemas, kinds, place, release)
+        assert part is not None
+        definitions |= part["components"]["schemas"]
+        paths |= part["paths"]
+    whole = {
+        "swagger": "2.0", "info": {"title": "Kubernetes", "version": release}, "paths": paths,
+        "definitions": definitions,
+    }  # fmt: skip
+    renamed: Json = json.loads(json.dumps(whole).replace(PREFIX, "#/definitions/"))
+    return renamed
 
 
 def _component(schemas: Schemas, kind: Kind, components: Json) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 
 _log = logging.getLogger(__name__)
 _PLAIN = Accepted(JSON, {})
+_PATHS = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
 
 
 class Server:
@@ -56,7 +58,9 @@ class Server:
         if path == "/version":
             body = self._release()
         elif path == "":
-            body = {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
+            body = {"paths": _PATHS}
+        elif path == "/openapi/v2":
+            body = openapi.swagger(self._objects.schemas, kinds, self._version)
         elif path == "/openapi/v3":
             body = openapi.index(kinds)
         elif path.startswith("/openapi/v3/"):
@@ -295,7 +299,7 @@ class _Call:
     def _respond(self, body: Json, *, status: int = 200) -> web.Response:
         response = bodies.respond(body, self._accepted, status=status)
         for warning in self._options.warnings:
-            response.headers.add("Warning", '299 - "' + warning.replace('"', '\\"') + '"')
+            response.headers.add("Warning", f"299 - {json.dumps(warning)}")
         return response
 
 

@@ -88,8 +88,8 @@ def _holds(expression: Json, labels: Json) -> bool:
     return holds(labels, expression["key"], expression["operator"], set(expression.get("values") or ()))
 
 
-def obstacles(pod: Json, node: Json, free: Amounts) -> list[str]:
-    """Why a pod cannot go to a node, in the scheduler's words; empty when it can."""
+def obstacles(pod: Json, wanted: Amounts, node: Json, free: Amounts) -> list[str]:
+    """Why a pod that requests `wanted` cannot go to a node, in the scheduler's words; empty when it can."""
     spec = node.get("spec") or {}
     own = {"key": UNSCHEDULABLE, "effect": "NoSchedule"}
     if spec.get("unschedulable") and not tolerates(pod["spec"].get("tolerations") or [], own):
@@ -98,7 +98,6 @@ def obstacles(pod: Json, node: Json, free: Amounts) -> list[str]:
         return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
     if not matches(pod, node):
         return ["node(s) didn't match Pod's node affinity/selector"]
-    wanted = requests(pod)
     short = [name for name, amount in wanted.items() if amount > free.get(name, Decimal(0)) and amount > 0]
     return ["Too many pods" if name == "pods" else f"Insufficient {name}" for name in short]
 

@@ -27,11 +27,12 @@ class Scheduler(Controller):
         if not pending:
             return None
         nodes = sorted(objects.store.table("nodes").values(), key=lambda node: str(node["metadata"]["name"]))
-        free = {node["metadata"]["name"]: allocatable(node) for node in nodes}
+        total = {node["metadata"]["name"]: allocatable(node) for node in nodes}
+        free = {name: dict(amounts) for name, amounts in total.items()}
         for pod in pods.values():
             _take(free.get(pod["spec"].get("nodeName", "")), pod)
         for pod in sorted(pending, key=_urgency):
-            _schedule(objects, pod, nodes, free)
+            _schedule(objects, pod, nodes, total=total, free=free)
         return None
 
 
@@ -53,28 +54,30 @@ def _take(free: Amounts | None, pod: Json) -> None:
             free[name] = free.get(name, Decimal(0)) - amount
 
 
-def _schedule(objects: Objects, pod: Json, nodes: list[Json], free: dict[str, Amounts]) -> None:
+def _schedule(
+    objects: Objects, pod: Json, nodes: list[Json], *, total: dict[str, Amounts], free: dict[str, Amounts]
+) -> None:
+    wanted = requests(pod)
     reasons: list[str] = []
-    fitting: list[Json] = []
+    fitting: list[str] = []
     for node in nodes:
-        found = obstacles(pod, node, free[node["metadata"]["name"]])
+        name = node["metadata"]["name"]
+        found = obstacles(pod, wanted, node, free[name])
         reasons += found
         if not found:
-            fitting.append(node)
+            fitting.append(name)
     if not fitting:
         _say_why_not(objects, pod, verdict(reasons, len(nodes)))
         return
-    best = max(fitting, key=lambda node: _emptiness(node, free[node["metadata"]["name"]]))
-    name = best["metadata"]["name"]
+    name = max(fitting, key=lambda name: _emptiness(total[name], free[name]))
     bind(objects, pod, {"target": {"name": name}}, Options())
     _take(free[name], pod)
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     record(objects, pod, "Scheduled", f"Successfully assigned {where} to {name}", component="default-scheduler")
 
 
-def _emptiness(node: Json, free: Amounts) -> tuple[Decimal, Decimal]:
+def _emptiness(total: Amounts, free: Amounts) -> tuple[Decimal, Decimal]:
     """The free shares of processor and memory, then the room for pods."""
-    total = allocatable(node)
     shares = sum((free[name] / total[name] for name in ("cpu", "memory") if total.get(name)), Decimal(0))
     return shares, free.get("pods", Decimal(0))
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from typing import Any
 
 import pytest
 
-from tests.contract.kubernetes.clusters import Served, definition_body, node_body, pod_body, widget_body, workload
+from tests.contract.kubernetes.clusters import (
+    Served,
+    budget_body,
+    definition_body,
+    eventually,
+    node_body,
+    pod_body,
+    widget_body,
+    workload,
+)
 
 Json = dict[str, Any]
 
@@ -62,8 +73,6 @@ def test_every_open_api_document_is_whole(served: Served) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/livez"])
 def test_it_says_it_is_well(served: Served, path: str) -> None:
-    import urllib.request
-
     with urllib.request.urlopen(served.url + path) as response:
         assert response.read() == b"ok"
 
@@ -236,6 +245,48 @@ def test_a_table_has_the_columns_of_kubectl(served: Served) -> None:
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
 
+COLUMNS = [
+    ("/api/v1/pods", "Name Ready Status Restarts Age"),
+    ("/api/v1/configmaps", "Name Data Age"),
+    ("/api/v1/namespaces", "Name Status Age"),
+    ("/api/v1/events", "Last Seen|Type|Reason|Object|Message"),
+    ("/apis/apps/v1/deployments", "Name Ready Up-to-date Available Age"),
+    ("/apis/apps/v1/replicasets", "Name Desired Current Ready Age"),
+    ("/apis/apps/v1/daemonsets", "Name|Desired|Current|Ready|Up-to-date|Available|Node Selector|Age"),
+    ("/apis/batch/v1/jobs", "Name Status Completions Duration Age"),
+    ("/apis/policy/v1/poddisruptionbudgets", "Name|Min Available|Max Unavailable|Allowed Disruptions|Age"),
+    ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "Name|Created At"),
+]
+
+
+@pytest.mark.parametrize(("path", "names"), COLUMNS)
+def test_every_listed_kind_has_its_columns_and_a_cell_for_each(served: Served, path: str, names: str) -> None:
+    served.call(lambda api: api.create("nodes", node_body("n1")))
+    served.call(lambda api: api.create("deployments.apps", workload("Deployment", "web", replicas=1)))
+    served.call(lambda api: api.create("daemonsets.apps", workload("DaemonSet", "agent")))
+    served.call(lambda api: api.create("poddisruptionbudgets.policy", budget_body("web", minAvailable=0)))
+    served.call(lambda api: api.create("customresourcedefinitions.apiextensions.k8s.io", definition_body()))
+    served.call(lambda api: api.create("configmaps", config_map("c")))
+    job = {"template": {"spec": {**pod_body("x")["spec"], "restartPolicy": "Never"}}}
+    served.call(lambda api: api.create("jobs.batch", {"metadata": {"name": "j"}, "spec": job}))
+    table = eventually(lambda: rows_of(served.request("GET", path, accept=TABLE)[1]))
+    shown = [c["name"] for c in table["columnDefinitions"] if c["priority"] == 0]
+    assert shown == names.split("|" if "|" in names else " ")
+    assert {len(row["cells"]) for row in table["rows"]} == {len(table["columnDefinitions"])}
+
+
+def rows_of(table: Json) -> Json | None:
+    return table if table["rows"] else None
+
+
+def test_a_watch_can_be_a_table_too(served: Served) -> None:
+    served.call(lambda api: api.create("nodes", node_body("n1")))
+    request = urllib.request.Request(f"{served.url}/api/v1/nodes?watch=1&timeoutSeconds=1", headers={"Accept": TABLE})
+    with urllib.request.urlopen(request) as response:
+        event = json.loads(response.readline())
+    assert (event["type"], event["object"]["kind"], event["object"]["rows"][0]["cells"][0]) == ("ADDED", "Table", "n1")
+
+
 def test_a_custom_resource_is_served_as_soon_as_it_is_defined(served: Served) -> None:
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     code, definition = served.request("POST", definitions, definition_body())
@@ -299,8 +350,6 @@ def test_a_collection_is_deleted_by_selector(served: Served) -> None:
 
 
 def test_a_namespace_goes_with_what_is_in_it(served: Served) -> None:
-    from tests.contract.kubernetes.clusters import eventually
-
     served.request("POST", "/api/v1/namespaces", {"metadata": {"name": "team"}})
     served.request("POST", "/api/v1/namespaces/team/configmaps", config_map("c"))
     _, going = served.request("DELETE", "/api/v1/namespaces/team")
@@ -310,10 +359,6 @@ def test_a_namespace_goes_with_what_is_in_it(served: Served) -> None:
 
 
 def test_logs_say_that_nothing_ran(served: Served) -> None:
-    import urllib.request
-
-    from tests.contract.kubernetes.clusters import eventually
-
     served.call(lambda api: api.create("nodes", node_body("n1")))
     served.request("POST", PODS, pod_body("p"))
     eventually(lambda: served.request("GET", f"{PODS}/p")[1]["status"]["phase"] == "Running")
