@@ -13,7 +13,7 @@ _COPIED = ("guestOsFeatures", "licenses", "shieldedInstanceInitialState")
 class Compute(Protocol):
     """What this part needs of Compute."""
 
-    def insert_image(self, body: dict[str, Any]) -> Any:
+    def insert_image(self, body: dict[str, Any], *, project: str | None = None) -> Any:
         """A new READY image. Raises GoogleError as the API would."""
 
 

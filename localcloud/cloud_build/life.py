@@ -84,7 +84,7 @@ class Life:
     def _leave_image(self, build: Build) -> dict[str, Any] | None:
         """Make the image, as packer does in the last step; what Compute refuses fails the step."""
         try:
-            self._compute.insert_image(image_body(self._world, build))
+            self._compute.insert_image(image_body(self._world, build), project=build["projectId"])
         except GoogleError as refused:
             return {"status": "FAILURE", "exitCode": 1, "message": refused.message}
         return None

@@ -8,6 +8,7 @@ from localcloud.cloud_build.boot_images import Compute
 from localcloud.cloud_build.builds import Builds
 from localcloud.cloud_build.life import Life
 from localcloud.cloud_build.listing import filtered, page
+from localcloud.cloud_build.logs import Logs
 from localcloud.cloud_build.names import Place, named, place_of
 from localcloud.cloud_build.operations import Operations, operation_of
 from localcloud.cloud_build.triggers import Triggers, build_of
@@ -21,13 +22,18 @@ SERVICE = "google.devtools.cloudbuild.v1.CloudBuild"
 
 
 class CloudBuild:
-    """Cloud Build. Tables: `cloudBuild.builds`, `.triggers`, `.timings` and `.failing`, which say how builds go."""
+    """Cloud Build. Tables: `cloudBuild.builds`, `.triggers`, `.timings` and `.failing`, which say how builds go.
+
+    `logs` serves what builds print: `logs.serve_bucket` for storage.googleapis.com and `logs.serve_entries` for
+    logging.googleapis.com.
+    """
 
     def __init__(self, world: World, compute: Compute) -> None:
         self._world = world
         self._builds = Builds(world)
         self._life = Life(world, self._builds, compute)
         self._triggers = Triggers(world)
+        self.logs = Logs(self._builds)
 
     def api(self) -> Api:
         """REST and gRPC."""

@@ -25,7 +25,7 @@ class Images:
 
     made: list[dict[str, Any]] = field(default_factory=list)
 
-    def insert_image(self, body: dict[str, Any]) -> None:
+    def insert_image(self, body: dict[str, Any], *, project: str | None = None) -> None:
         if body["name"] in [each["name"] for each in self.made]:
             text = f"The resource 'projects/demo-project/global/images/{body['name']}' already exists"
             raise GoogleError("ALREADY_EXISTS", text, reason="alreadyExists")
@@ -76,5 +76,8 @@ def make_stage(running: Served) -> Stage:
         messages.append((topic, attributes, json.loads(data)))
 
     running.world.publish = publish
-    running.serve(running.call(CloudBuild, running.world, images).api())
+    cloud_build = running.call(CloudBuild, running.world, images)
+    running.call(running.listeners.serve_http, "storage.googleapis.com", cloud_build.logs.serve_bucket)
+    running.call(running.listeners.serve_http, "logging.googleapis.com", cloud_build.logs.serve_entries)
+    running.serve(cloud_build.api())
     return Stage(served=running, images=images, messages=messages)

@@ -44,6 +44,12 @@ class Gcloud:
             "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
             "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD": f"{stage.served.endpoints[HOST]}/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": f"{stage.served.endpoints['logging.googleapis.com']}/",
+            # The address of logs in a bucket is written into gcloud: it is reached through the proxy.
+            "HTTPS_PROXY": f"http://127.0.0.1:{stage.served.listeners.proxy_port}",
+            "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(stage.served.listeners.authority.ca_file),
+            # Where this is set it wins over gcloud's own setting.
+            "REQUESTS_CA_BUNDLE": str(stage.served.listeners.authority.ca_file),
         }
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +79,19 @@ def test_gcloud_submits_a_build_waits_and_describes_it(gcloud: Gcloud) -> None:
     (listed,) = json.loads(gcloud.run("list", "--filter=status=SUCCESS").stdout)
     assert listed["id"] == build["id"]
     assert json.loads(gcloud.run("list", "--ongoing").stdout) == []
+
+
+def test_gcloud_follows_the_log_in_the_bucket(gcloud: Gcloud) -> None:
+    done = gcloud.submit(options={}, serviceAccount="")
+    assert done.returncode == 0, done.stderr
+    assert "Starting Step #0" in done.stdout and "DONE" in done.stdout
+
+
+def test_gcloud_prints_the_log_in_cloud_logging(gcloud: Gcloud) -> None:
+    gcloud.submit()
+    (build_id,) = [each["id"] for each in json.loads(gcloud.run("list").stdout)]
+    printed = gcloud.run("log", build_id)
+    assert "Finished Step #0" in printed.stdout, printed.stderr
 
 
 def test_gcloud_reports_a_failed_build(gcloud: Gcloud) -> None:
