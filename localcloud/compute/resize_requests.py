@@ -116,7 +116,7 @@ class ResizeRequests:
         try:
             self._vms.check_room(group_path, self._resources.get(template)["properties"], count)
         except GoogleError as error:
-            request["status"] = {"lastAttempt": failure(error)}
+            request["status"] = {"lastAttempt": {"error": failure(error)["error"]}}
             self._simulation.after(seconds(self._resources.world, "retry"), "compute.request.try", path)
             return
         request |= {"state": "SUCCEEDED", "status": {}}

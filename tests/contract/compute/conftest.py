@@ -58,7 +58,7 @@ class Cloud:
         transport_type = kind.get_transport_class("rest")  # type: ignore[attr-defined]
         host = self.endpoint.removeprefix("http://")
         transport = transport_type(host=host, url_scheme="http", credentials=AnonymousCredentials())
-        if not kind.__name__.endswith("OperationsClient"):
+        if hasattr(transport, "_extended_operations_services"):
             # The library's own operation clients forget the endpoint.
             transport._extended_operations_services |= {
                 "global_operations": self.client(compute_v1.GlobalOperationsClient),

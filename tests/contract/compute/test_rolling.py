@@ -39,7 +39,7 @@ def roll(cloud: Cloud, **policy: Any) -> tuple[int, int]:
     return most, fewest
 
 
-@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (0, 1), (2, 2), (4, 0)], ids=lambda number: str(number))
+@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (0, 1), (2, 2), (4, 0)], ids=str)
 def test_members_are_replaced_within_the_bounds(grown: Cloud, surge: int, unavailable: int) -> None:
     before = set(grown.members("pool"))
     most, fewest = roll(grown, maxSurge={"fixed": surge}, maxUnavailable={"fixed": unavailable})
