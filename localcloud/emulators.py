@@ -145,9 +145,9 @@ def _free_port() -> int:
 class OfficialPubSub:
     """The running Pub/Sub emulator as the place where the world's messages go, in their order, without waiting."""
 
-    def __init__(self, world: World, *, host: str, port: int) -> None:
+    def __init__(self, world: World, running: Running) -> None:
         self._project = world.project
-        self._base = f"http://{host}:{port}/v1/"
+        self._base = f"http://{running.address}/v1/"
         self._waiting: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._session: aiohttp.ClientSession | None = None
         self._sender: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcloud.emulators import find_pubsub
+from localcloud.emulators import Running, find_pubsub
 from localcloud.pubsub import HOST, PubSub
 from tests.contract.conftest import Served
 from tests.contract.pubsub.bench import Bench
@@ -26,15 +26,20 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]
 
 
 @pytest.fixture(scope="session")
-def official_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def official_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     emulator = find_pubsub()
     if emulator is None:
         pytest.skip("Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, and java)")
     running = asyncio.run(emulator.start(tmp_path_factory.mktemp("official")))
-    bench = Bench("official", running.address)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def official_server(official_process: Running) -> Iterator[Bench]:
+    bench = Bench("official", official_process.address)
     yield bench
     bench.close()
-    running.stop()
 
 
 @pytest.fixture(params=["embedded", pytest.param("official", marks=pytest.mark.official)])

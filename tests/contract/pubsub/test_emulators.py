@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.emulators import Emulator, OfficialPubSub, find_firestore, find_pubsub
+from localcloud.emulators import Emulator, OfficialPubSub, Running, find_firestore, find_pubsub
 from localcloud.simulation import Simulation
 from localcloud.world import World
 from tests.contract.pubsub.bench import Bench
@@ -50,11 +50,10 @@ async def test_an_emulator_that_does_not_come_up_is_told_with_its_log(tmp_path: 
 
 @pytest.mark.official
 async def test_the_worlds_messages_reach_the_emulator_in_their_order(
-    official_server: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    official_process: Running, official_server: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World(project="demo-project", simulation=Simulation(manual=True))
-    host, _, port = official_server.address.partition(":")
-    pubsub = OfficialPubSub(world, host=host, port=int(port))
+    pubsub = OfficialPubSub(world, official_process)
     await pubsub.start()
     topic, name = official_server.name("topics"), official_server.name("subscriptions")
     await pubsub.create_topic(topic)
