@@ -7,10 +7,10 @@ import uuid
 
 
 class SystemClock:
-    """Real time, random ids."""
+    """Real time; ids are random UUIDs, which Compute takes for a `requestId`."""
 
     def now(self) -> float:
         return time.time()
 
     def unique(self) -> str:
-        return uuid.uuid4().hex
+        return str(uuid.uuid4())
