@@ -44,6 +44,8 @@ class Metrics:
             raise missing("filter")
         if "endTime" not in interval:
             raise missing("interval.endTime")
+        if params.get("orderBy"):
+            raise invalid("orderBy", params["orderBy"], "Unsupported: must be left blank.")
         start, end = interval_of(interval)
         if start > end:
             why = "The start time must be before the end time."

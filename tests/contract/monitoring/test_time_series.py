@@ -111,6 +111,16 @@ def test_an_interval_needs_an_end(busy: Stage) -> None:
         busy.metrics.list_time_series({"name": PROJECT, "filter": DUTY})
 
 
+def test_an_order_cannot_be_asked_for(busy: Stage) -> None:
+    with pytest.raises(InvalidArgument, match="must be left blank"):
+        busy.query(DUTY, order_by="timestamp")
+
+
+def test_headers_come_without_points(busy: Stage) -> None:
+    found = busy.query(DUTY, view=monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.HEADERS, page_size=4)
+    assert len(found) == 11 and not any(each.points for each in found)
+
+
 def test_an_aligner_must_suit_the_metric(busy: Stage) -> None:
     aggregation = {"alignment_period": {"seconds": 60}, "per_series_aligner": "ALIGN_RATE"}
     with pytest.raises(InvalidArgument, match="cannot be applied to metrics with kind GAUGE and value type INT64"):
