@@ -264,6 +264,9 @@ def _put(message: Message, name: str, value: str) -> None:
     if field_.message_type is not None and field_.message_type.full_name == "google.protobuf.FieldMask":
         # Google takes both spellings of a mask, proto JSON only the second.
         item = re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), value)
+    if field_.message_type is not None and (problem := schema.time_problem(value, field_.message_type.full_name)):
+        where = f"'{name}' ({schema.kind_name(field_)})"
+        raise bad_request([(name, f"Invalid value at {where}, Field '{last}', {problem}")])
     try:
         # Parsed apart and merged: a repeated parameter adds to the list.
         parsed = json_format.ParseDict({field_.json_name: [item] if field_.is_repeated else item}, type(target)())

@@ -248,6 +248,9 @@ def _check_field(item: Any, field_: FieldDescriptor, path: str, violations: list
 def _check_one(item: Any, field_: FieldDescriptor, path: str, violations: list[tuple[str, str]]) -> None:
     message = field_.message_type
     if message is not None:
+        if problem := time_problem(item, message.full_name):
+            kind = kind_name(field_)
+            violations.append((path, f"Invalid value at '{path}' ({kind}), Field '{field_.json_name}', {problem}"))
         if message.full_name.startswith(_SPECIAL):
             return
         if isinstance(item, dict):
@@ -258,6 +261,27 @@ def _check_one(item: Any, field_: FieldDescriptor, path: str, violations: list[t
     if not _scalar_fits(item, field_):
         violations.append(_wrong(path, item, field_))
 
+
+def time_problem(item: Any, kind: str) -> str:
+    """What Google says of a Duration or Timestamp (`kind`: the message's full name) it cannot read; "" if it can."""
+    if kind == "google.protobuf.Duration":
+        if not isinstance(item, str):
+            return f"Invalid data type for duration, value is {item}"
+        if not item.endswith("s"):
+            return "Illegal duration format; duration must end with 's'"
+        return "" if _DURATION.fullmatch(item) else "Invalid duration format, failed to parse seconds"
+    if kind == "google.protobuf.Timestamp":
+        if not isinstance(item, str):
+            return f"Invalid data type for timestamp, value is {item}"
+        if not _ZONE.search(item):
+            return "Illegal timestamp format; timestamps must end with 'Z' or have a valid timezone offset."
+        return "" if _TIMESTAMP.fullmatch(item) else "Invalid time format: Failed to parse input"
+    return ""
+
+
+_DURATION = re.compile(r"-?\d+(\.\d{1,9})?s")
+_ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:\d\d)$")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 
 _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: ("TYPE_INT32", -(2**31), 2**31 - 1),

@@ -65,3 +65,9 @@ def test_unknown_fields_are_refused_as_google_refuses_them(stage: Stage) -> None
     status, refused = rest(stage, "POST", f"{PARENTS[0]}/builds", {**BUILD, "colour": "red"})
     assert status == 400
     assert "Unknown name \"colour\" at 'build': Cannot find field." in refused["error"]["message"]
+    status, refused = rest(stage, "POST", f"{PARENTS[0]}/builds", {**BUILD, "timeout": "10m"})
+    assert status == 400
+    assert refused["error"]["message"] == (
+        "Invalid value at 'build.timeout' (type.googleapis.com/google.protobuf.Duration), Field 'timeout', "
+        "Illegal duration format; duration must end with 's'"
+    )

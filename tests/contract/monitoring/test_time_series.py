@@ -156,6 +156,9 @@ def test_rest_answers_as_grpc_does(busy: Stage) -> None:
         "NVIDIA L4": {"doubleValue": 45.0},
         "NVIDIA H100 80GB HBM3": {"doubleValue": 10.0},
     }
+    bad = urlencode([("filter", DUTY), ("interval.endTime", "yesterday")])
+    status, body = busy.rest("GET", f"{PROJECT}/timeSeries?{bad}")
+    assert status == 400 and "Illegal timestamp format; timestamps must end with 'Z'" in body["error"]["message"]
     status, body = busy.rest("GET", f"{PROJECT}/timeSeries?" + urlencode(query[1:]))
     assert status == 400 and body["error"]["status"] == "INVALID_ARGUMENT"
 
