@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python
+RUN := PYTHONPATH=.:shared:functions $(VENV)/bin/python
 FUNCTIONS_VENV := build/functions-venv
 ARCHIVE := dist/poolwright-functions.zip
 SOURCES := $(shell find functions shared/poolwright environments -name '*.py' -o -name '*.yaml' 2>/dev/null)
@@ -34,7 +34,7 @@ types: $(VENV)/.done ## Types
 	@$(RUN) -m mypy
 
 layers: $(VENV)/.done ## Which part may import which
-	@PYTHONPATH=shared:functions:. $(VENV)/bin/lint-imports
+	@PYTHONPATH=.:shared:functions $(VENV)/bin/lint-imports
 
 check: lint types layers ## Style, types, layers
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from localcloud.stack import Stack
-from localcloud.worldfile import BadWorld
+from localcloud.worldfile import WorldFileError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         return asyncio.run(_serve(options))
-    except BadWorld as wrong:
+    except WorldFileError as wrong:
         print(f"localcloud: {wrong}", file=sys.stderr)
         return 2
     except OSError as wrong:
@@ -64,8 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=0, metavar="N", help="port of the HTTPS proxy (default: a free one)")
     serve.add_argument("--project", metavar="ID", help="project id (default: the world's, else local-project)")
     serve.add_argument("--state", type=Path, metavar="FILE.yaml", help="a world to begin with")
-    serve.add_argument("--data", type=Path, metavar="DIR", help="keep the world here, and go on from it at the next start")
-    serve.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="how many seconds of the world in one of yours")
+    serve.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep the world here, and go on from it at the next start"
+    )
+    serve.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="X", help="how many seconds of the world in one of yours"
+    )
     serve.add_argument("--seed", type=int, metavar="N", help="of the world's dice (default: the world file's)")
     for name in ("pubsub", "firestore"):
         serve.add_argument(

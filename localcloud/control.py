@@ -1,11 +1,11 @@
 """What a test may ask of the stand-in that no Google API offers: the calls it answered, the world, and bad weather.
 
-    GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
-    DELETE /calls     forget them
-    GET    /world     everything in it, as JSON
-    POST   /faults    switch one on: {"method": "instanceGroupManagers.*", "status": "UNAVAILABLE", "every": 0.2}
-    DELETE /faults    all is well again
-    PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
+GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
+DELETE /calls     forget them
+GET    /world     everything in it, as JSON
+POST   /faults    switch one on: {"method": "instanceGroupManagers.*", "status": "UNAVAILABLE", "every": 0.2}
+DELETE /faults    all is well again
+PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
 """
 
 from __future__ import annotations

@@ -18,9 +18,7 @@ LIFETIME_SECONDS = 3600
 def service_account_file(folder: Path, *, project: str, email: str, token_uri: str) -> Path:
     """A service-account key file in Google's format, for GOOGLE_APPLICATION_CREDENTIALS."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / f"{email.partition('@')[0]}.json"
     path.touch(mode=0o600)
     path.write_text(
@@ -61,7 +59,9 @@ class Tokens:
         if request.path.endswith("/certs"):
             return web.json_response(self._jwks)
         if request.path.endswith("/tokeninfo"):
-            return web.json_response({"expires_in": str(LIFETIME_SECONDS), "scope": "https://www.googleapis.com/auth/cloud-platform"})
+            return web.json_response(
+                {"expires_in": str(LIFETIME_SECONDS), "scope": "https://www.googleapis.com/auth/cloud-platform"}
+            )
         if request.method != "POST":
             return web.json_response({"error": "invalid_request"}, status=404)
         answer = {"access_token": _token(), "expires_in": LIFETIME_SECONDS, "token_type": "Bearer"}

@@ -135,7 +135,9 @@ class Deployment:
             "topic": each.topic,
             "push_config": {
                 "push_endpoint": self.functions[each.function].url,
-                "oidc_token": {"service_account_email": f"push@{self.env['POOLWRIGHT_PROJECT']}.iam.gserviceaccount.com"},
+                "oidc_token": {
+                    "service_account_email": f"push@{self.env['POOLWRIGHT_PROJECT']}.iam.gserviceaccount.com"
+                },
             },
             "ack_deadline_seconds": 90,  # longer than a function may run
             "expiration_policy": {},
@@ -163,7 +165,13 @@ class Deployment:
         }
         with log.open("ab") as out:
             process = subprocess.Popen(
-                command, cwd=self.source, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command,
+                cwd=self.source,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         return Function(name=name, port=port, process=process, log=log)
 

@@ -28,7 +28,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Backend:
     """Who answers for a host: an HTTP handler, a gRPC address, or (`raw`) another server that does both."""
 
-    http: web.Server[web.BaseRequest] | None = None
+    http: web.Server | None = None
     grpc: tuple[str, int] | None = None
     raw: tuple[str, int] | None = None
 
@@ -175,6 +175,6 @@ class _Pipe(asyncio.Protocol):
         self._other.close()
 
 
-def http_server(handler: HttpHandler) -> web.Server[web.BaseRequest]:
+def http_server(handler: HttpHandler) -> web.Server:
     """An aiohttp low-level server for one host."""
     return web.Server(handler, access_log=None, handler_cancellation=False)

@@ -22,6 +22,8 @@ from localcloud.pubsub import HOST as PUBSUB
 from localcloud.pubsub import PubSub
 from localcloud.pubsub.push import Deliver
 from localcloud.server import Listeners
+from localcloud.service_usage import HOST as SERVICE_USAGE
+from localcloud.service_usage import ServiceUsage
 from localcloud.simulation import Simulation
 from localcloud.world import World
 
@@ -52,7 +54,8 @@ class Manifest:
 class Stack:
     """Put together, started once, stopped once. `folder` holds keys, certificates and logs while it runs.
 
-    `deliver`: takes pushes of the embedded Pub/Sub into its own hands. `data`: a folder in which the world is kept, so that the next start goes on where this one stopped.
+    `deliver`: takes pushes of the embedded Pub/Sub into its own hands. `data`: a folder in which the world is kept, so
+    that the next start goes on where this one stopped.
     """
 
     def __init__(
@@ -102,6 +105,8 @@ class Stack:
             self.listeners.serve_api(part.api())
         self.listeners.serve_http("localcloud", Control(self.world).serve)
         tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []})
+        usage = ServiceUsage(self.world, self.listeners.backends)
+        self.listeners.serve_http(SERVICE_USAGE, usage.serve)
         for host in ("oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"):
             self.listeners.serve_http(host, tokens.serve)
         await self.listeners.open(port=port)
@@ -137,7 +142,9 @@ class Stack:
             self.world.load(self._saved)
             await self.gke.go_on()
         elif self._plan is not None:
-            await worldfile.load(self._plan, world=self.world, compute=self.compute, gke=self.gke, monitoring=self.monitoring)
+            await worldfile.load(
+                self._plan, world=self.world, compute=self.compute, gke=self.gke, monitoring=self.monitoring
+            )
         if self.pubsub is not None:
             self.pubsub.go_on()
 
@@ -217,7 +224,6 @@ def _gcloud_endpoints(endpoints: dict[str, str]) -> dict[str, Any]:
         "CLOUDBUILD": ("cloudbuild.googleapis.com", "/"),
         "MONITORING": ("monitoring.googleapis.com", "/"),
         "PUBSUB": (PUBSUB, "/"),
+        "SERVICEUSAGE": (SERVICE_USAGE, "/"),
     }
-    return {
-        f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": endpoints[host] + path for name, (host, path) in paths.items()
-    }
+    return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": endpoints[host] + path for name, (host, path) in paths.items()}

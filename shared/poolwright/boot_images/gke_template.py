@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from poolwright.boot_images.outcomes import Refusal
-from poolwright.boot_images.provenance import is_ours
+from poolwright.boot_images.provenance import is_ours, read
 from poolwright.boot_images.resources import InstanceTemplate
 from poolwright.references import PoolRef
 
@@ -30,7 +30,11 @@ def current(
     """
     if not is_ours(own):
         return own
-    issued = [template for template in templates if not is_ours(template) and _is_of(template, pool, cluster_uid)]
+    issued = [
+        template
+        for template in templates
+        if not is_ours(template) and _is_of(template, pool, cluster_uid) and _zone(template) == _zone(own)
+    ]
     if not issued:
         return Refusal(
             "ambiguous",
@@ -44,7 +48,25 @@ def current(
     if any(other.properties != candidates[0].properties for other in candidates[1:]):
         names = " and ".join(template.name for template in candidates)
         return Refusal("ambiguous", f"GKE issued {names} for pool {pool.name} at the same moment, and they differ.")
-    return candidates[0]
+    return _origin(own, issued, newest=candidates[0]) or candidates[0]
+
+
+def _origin(
+    own: InstanceTemplate, issued: Iterable[InstanceTemplate], *, newest: InstanceTemplate
+) -> InstanceTemplate | None:
+    """The template that ours was made from, if the newest says nothing else: GKE issues one a zone, and a group must
+    not wander from its own to its neighbour's."""
+    provenance = read(own.description)
+    for template in issued:
+        if provenance and template.name == provenance.gke_template and template.properties == newest.properties:
+            return template
+    return None
+
+
+def _zone(template: InstanceTemplate) -> str:
+    """The zone that kube-env tells its nodes, where it does."""
+    zone = template.kube_env.get("ZONE") if template.kube_env else None
+    return zone.reveal() if zone else ""
 
 
 def _is_of(template: InstanceTemplate, pool: PoolRef, cluster_uid: str) -> bool:

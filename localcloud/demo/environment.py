@@ -1,0 +1,36 @@
+"""The environment file of the demo, derived from the world that is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from localcloud.plan import Plan
+
+NAME = "demo"
+
+
+def write(world: Plan, folder: Path) -> Path:
+    """Every cluster of the world, acting at once, with waits that suit a person who watches; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment: dict[str, Any] = {
+        "name": NAME,
+        "project": world.project,
+        "mode": "act",
+        "clusters": [{"name": each.name, "location": each.location} for each in world.clusters],
+        "buildServiceAccount": builder(world.project),
+        "exclude": {"accelerators": ["nvidia-tesla-a100", "nvidia-a100-80gb"]},
+        "substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}}},
+        "rollout": {"waves": [0.5, 1.0], "bakeSeconds": 2, "nodeReadySeconds": 60, "canaryNode": True},
+        "capacity": {"maxAgeSeconds": 300},
+    }
+    path = folder / f"{NAME}.yaml"
+    path.write_text(yaml.safe_dump(environment, sort_keys=False), "utf-8")
+    return folder
+
+
+def builder(project: str) -> str:
+    """The identity that builds boot images."""
+    return f"image-builder@{project}.iam.gserviceaccount.com"
