@@ -18,8 +18,10 @@
 The tables are the whole state, plain JSON: save them, and a `KubernetesApi` made of the loaded ones goes on. Watches
 from before get 410 and list anew.
 
-Left out: CEL rules, RBAC (everybody is administrator), admission webhooks, pod affinity and topology spread, preemption,
-volumes, networks, cron schedules, exec and port-forward.
+Do not write from inside of a subscriber: note what to do and do it when the call is over (`loop.call_soon`).
+
+Left out: CEL rules, RBAC (everybody is administrator), admission webhooks, pod affinity, topology spread, preemption,
+volumes, networks, cron schedules, rolling updates of stateful sets, exec and port-forward.
 """
 
 from localcloud.kubernetes.api import KubernetesApi

@@ -12,7 +12,7 @@ from localcloud.kubernetes import errors, patches
 from localcloud.kubernetes.controllers import Controllers
 from localcloud.kubernetes.controllers.kubelets import StartSeconds
 from localcloud.kubernetes.kinds import CRD_KEY, Kinds
-from localcloud.kubernetes.objects import Deletion, Objects, Options
+from localcloud.kubernetes.objects import Deletion, Objects, Options, metadata_of
 from localcloud.kubernetes.patching import patch
 from localcloud.kubernetes.schema import Schemas
 from localcloud.kubernetes.selectors import everything, label_test
@@ -74,7 +74,7 @@ class KubernetesApi:
         """Store a new object; a node may bring its status."""
         found = self._objects.kinds.named(kind)
         given = copy.deepcopy(dict(body))
-        where = namespace or (given.get("metadata") or {}).get("namespace") or "default"
+        where = namespace or metadata_of(given).get("namespace") or "default"
         return copy.deepcopy(self._objects.create(found, where if found.namespaced else "", given, _STRICT))
 
     def replace(self, kind: str, body: Mapping[str, Any], *, subresource: str = "") -> Json:

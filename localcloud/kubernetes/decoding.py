@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.kubernetes.clock import seconds
 from localcloud.kubernetes.errors import bad_request
 from localcloud.kubernetes.kinds import Kind
+from localcloud.kubernetes.quantities import number
 from localcloud.kubernetes.schema import Schemas, struct_name
 
 Json = dict[str, Any]
@@ -48,8 +50,8 @@ def _decode_custom(schemas: Schemas, kind: Kind, obj: Json) -> tuple[Json, list[
     unknown: list[str] = []
     pruned = _walk(schemas, schemas.of(kind), obj, "", unknown, typed=False)
     try:
-        meta = obj.get("metadata") or {}
-        pruned["metadata"] = _walk(schemas, schemas.metadata(), meta, "metadata", unknown, typed=True)
+        given = obj.get("metadata") or {}
+        pruned["metadata"] = _walk(schemas, schemas.metadata(), given, "metadata", unknown, typed=True)
     except MismatchError as mismatch:
         field = f"{mismatch.struct or 'ObjectMeta'}.{mismatch.path}"
         raise bad_request(
@@ -102,8 +104,8 @@ def _object(schemas: Schemas, schema: Json, value: Json, path: str, unknown: lis
 
 def _scalar(schema: Json, value: Any, path: str) -> Any:
     wanted = schema["type"]
-    if schema.get("x-poolwright-quantity") and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+    if schema.get("x-poolwright-quantity"):
+        return _quantity(value, path)
     fits = {
         "string": isinstance(value, str),
         "integer": isinstance(value, int) and not isinstance(value, bool),
@@ -112,7 +114,27 @@ def _scalar(schema: Json, value: Any, path: str) -> Any:
     }.get(wanted, False)
     if not fits:
         raise MismatchError(path, _go_kind(value), _GO_TYPES.get(wanted, "[]interface {}"))
+    if schema.get("format") == "date-time":
+        _check_time(value, path)
     return value
+
+
+def _check_time(value: str, path: str) -> None:
+    try:
+        seconds(value)
+    except ValueError:
+        raise bad_request(f'{path}: parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it') from None
+
+
+def _quantity(value: Any, path: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise MismatchError(path, _go_kind(value), "resource.Quantity")
+    try:
+        number(str(value))
+    except ValueError:
+        expected = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+        raise bad_request(f"{path}: quantities must match the regular expression '{expected}'") from None
+    return str(value)
 
 
 def _go_kind(value: Any) -> str:

@@ -114,6 +114,15 @@ def _reviews() -> Iterator[Kind]:
 
 BUILT_IN = tuple(_rows())
 
+# What subresources and deletions take as bodies.
+BODIES = {
+    "binding": Kind("", "v1", "bindings", "Binding"),
+    "eviction": Kind("policy", "v1", "evictions", "Eviction"),
+    "scale": Kind("autoscaling", "v1", "scales", "Scale"),
+    "token": Kind("authentication.k8s.io", "v1", "tokenrequests", "TokenRequest", model="AuthenticationV1TokenRequest"),
+    "delete": Kind("meta.k8s.io", "v1", "deleteoptions", "DeleteOptions"),
+}
+
 
 def custom_kinds(definition: Json) -> Iterator[Kind]:
     """The kinds that one CustomResourceDefinition serves, one for each served version."""

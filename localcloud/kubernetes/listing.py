@@ -39,6 +39,15 @@ def version_number(text: str) -> int:
     return int(text or 0)
 
 
+def integer(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter that is a whole number, None when absent; 400 when it is something else."""
+    text = query.get(name, "")
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax (parameter {name})') from None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Part of a list: `rest` is how many come after, None when unknown (a selector hides it)."""
@@ -66,7 +75,7 @@ def page(objects: Objects, kind: Kind, namespace: str, query: Mapping[str, str])
     if token := query.get("continue"):
         version, after = _read_token(objects, token)
         items = [item for item in items if address(item) > after]
-    limit = int(query.get("limit") or 0)
+    limit = integer(query, "limit") or 0
     if not limit or len(items) <= limit:
         return Page(items, version)
     shown = items[:limit]

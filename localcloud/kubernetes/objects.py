@@ -26,6 +26,7 @@ Json = dict[str, Any]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATION_GROUPS = {"apps", "batch", "policy", "apiextensions.k8s.io", "autoscaling"}
+LASTING_NAMESPACES = ("default", "kube-public", "kube-system")
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -103,13 +104,14 @@ class Objects:
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Json, options: Options = Options()) -> Json:
         """Update by whole; 409 when `resourceVersion` is stale."""
-        given = (body.get("metadata") or {}).get("name")
+        meta = metadata_of(body)
+        given = meta.get("name")
         if given and given != name:
             raise errors.bad_request(
                 f"the name of the object ({given}) does not match the name on the URL ({name})"
             )
         old = self.get(kind, namespace, name)
-        if kind.custom is not None and not (body.get("metadata") or {}).get("resourceVersion"):
+        if kind.custom is not None and not meta.get("resourceVersion"):
             problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise errors.invalid(kind.group, kind.kind, name, [problem])
         return self.change(kind, old, self.decoded(kind, body, options), options)
@@ -147,6 +149,8 @@ class Objects:
     def delete(self, kind: Kind, namespace: str, name: str, deletion: Deletion = Deletion()) -> tuple[Json, bool]:
         """Begin or do the removal; returns the object and whether it is gone."""
         obj = self.get(kind, namespace, name)
+        if kind.key == "namespaces" and name in LASTING_NAMESPACES:
+            raise errors.forbidden("", "namespaces", name, "this namespace may not be deleted")
         self._check_preconditions(kind, obj, deletion)
         meta = dict(obj["metadata"])
         finalizers = [f for f in meta.get("finalizers") or () if f not in ("orphan", "foregroundDeletion")]
@@ -171,6 +175,8 @@ class Objects:
         """A body without unknown fields, as a copy; 400 for those under Strict, a warning under Warn."""
         _check_type(kind, body)
         obj, unknown = decode(self.schemas, kind, body)
+        if kind.custom is None and "spec" in self.schemas.resolve(self.schemas.of(kind))["properties"]:
+            obj.setdefault("spec", {})  # a struct in Go: never absent
         obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
         if unknown and options.validation == "Strict":
             raise errors.bad_request(_strict_message(kind, unknown))
@@ -304,6 +310,14 @@ _SYSTEM_METADATA = (
     "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
     "generateName", "resourceVersion", "selfLink",
 )  # fmt: skip
+
+
+def metadata_of(body: Json) -> Json:
+    """The metadata of a body, which may be absent; 400 when it is no object."""
+    meta = body.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise errors.bad_request("metadata is not an object; give it as {name: ...}")
+    return meta
 
 
 def versioned(kind: Kind, obj: Json) -> Json:

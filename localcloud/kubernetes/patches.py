@@ -154,7 +154,7 @@ class StrategicMerge:
             return [item for item in patch if item != {"$patch": "replace"}]
         result = list(target)
         for item in patch:
-            if merge_key not in item:
+            if not isinstance(item, dict) or merge_key not in item:
                 raise bad_request(f"map: {item} does not contain declared merge key: {merge_key} (in {name})")
             at = next((i for i, old in enumerate(result) if old.get(merge_key) == item[merge_key]), None)
             if item.get("$patch") == "delete":

@@ -10,7 +10,7 @@ from localcloud.kubernetes.apply import apply
 from localcloud.kubernetes.clock import timestamp
 from localcloud.kubernetes.kinds import Kind
 from localcloud.kubernetes.managed import Stamp
-from localcloud.kubernetes.objects import Objects, Options
+from localcloud.kubernetes.objects import Objects, Options, metadata_of
 from localcloud.kubernetes.patches import (
     APPLY_PATCH,
     JSON_PATCH,
@@ -46,8 +46,9 @@ def patch(
     else:
         new = StrategicMerge(objects.schemas)(objects.schemas.of(kind), old, body)
     # An unchanged version would conflict with nobody; a patch carries one only to be checked.
-    if new["metadata"].get("resourceVersion") == old["metadata"]["resourceVersion"]:
-        new = {**new, "metadata": {**new["metadata"], "resourceVersion": ""}}
+    meta = metadata_of(new)
+    if meta.get("resourceVersion") == old["metadata"]["resourceVersion"]:
+        new = {**new, "metadata": {**meta, "resourceVersion": ""}}
     return objects.change(kind, old, objects.decoded(kind, new, options), options), False
 
 
@@ -59,7 +60,7 @@ def _apply(
     if not options.manager:
         problem = errors.required("fieldManager", "is required for apply patch")
         raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
-    meta = body.get("metadata") or {}
+    meta = metadata_of(body)
     if meta.get("managedFields"):
         raise errors.bad_request("metadata.managedFields must be nil")
     if meta.get("name", name) != name:

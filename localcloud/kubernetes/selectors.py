@@ -18,8 +18,9 @@ Labels = Mapping[str, str]
 Test = Callable[[Json], bool]
 
 _SET = re.compile(r"^(?P<key>\S+)\s+(?P<op>in|notin)\s*\((?P<values>[^)]*)\)$")
-_PAIR = re.compile(r"^(?P<key>[^=!<>\s]+)\s*(?P<op>==|=|!=)\s*(?P<value>\S*)$")
-_EXISTS = re.compile(r"^(?P<not>!?)\s*(?P<key>[^\s=!<>(),]+)$")
+_PAIR = re.compile(r"^(?P<key>[\w./-]+)\s*(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)$")
+_EXISTS = re.compile(r"^(?P<not>!?)\s*(?P<key>[\w./-]+)$")
+_FIELD = re.compile(r"^(?P<key>[^=!\s]+)\s*(?P<op>==|=|!=)\s*(?P<value>.*)$")
 
 # What may be selected by besides metadata.name and metadata.namespace, and what an absent field counts as.
 _FIELDS: dict[str, dict[str, str]] = {
@@ -108,7 +109,7 @@ def field_test(kind: Kind, selector: str, labels: str = "") -> Test:
         known[selectable["jsonPath"].lstrip(".")] = ""
     wanted: list[tuple[str, bool, str]] = []
     for part in filter(None, selector.split(",")):
-        match = _PAIR.match(part.strip())
+        match = _FIELD.match(part.strip())
         if match is None:
             raise bad_request(f"invalid selector: '{selector}'; can't understand '{part}'")
         if match["key"] not in known:

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from localcloud.kubernetes import bodies, discovery, errors, eviction, openapi, patches, patching, subresources, tables
 from localcloud.kubernetes.bodies import JSON, Accepted
-from localcloud.kubernetes.kinds import Kind
-from localcloud.kubernetes.listing import page, selection
+from localcloud.kubernetes.decoding import decode
+from localcloud.kubernetes.kinds import BODIES, Kind
+from localcloud.kubernetes.listing import integer, page, selection
 from localcloud.kubernetes.objects import Deletion, Objects, Options
 from localcloud.kubernetes.paths import Target, parse
 from localcloud.kubernetes.watching import Watch
@@ -137,7 +138,7 @@ class _Call:
         if method == "POST" and "create" in kind.verbs:
             body = await self._body()
             if "get" not in kind.verbs:
-                return self._object(subresources.review(kind, body), status=201)
+                return self._object(subresources.review(kind, decode(self._objects.schemas, kind, body)[0]), status=201)
             namespace = target.namespace
             if kind.namespaced and not namespace:
                 raise errors.method_not_allowed()
@@ -226,12 +227,13 @@ class _Call:
         if method == "GET":
             return self._respond(shown)
         if method == "PUT":
-            wanted = await self._body()
+            wanted = self._typed("scale", await self._body())
         elif method == "PATCH":
             allowed = [patches.MERGE_PATCH, patches.STRATEGIC_PATCH, patches.JSON_PATCH]
             body = await bodies.read(self._request, allowed=allowed)
             is_list = isinstance(body, list)
-            wanted = patches.json_patch(shown, body) if is_list else patches.merge_patch(shown, body)
+            patched = patches.json_patch(shown, body) if is_list else patches.merge_patch(shown, body)
+            wanted = self._typed("scale", patched)
         else:
             raise errors.method_not_allowed()
         options = Options(dry_run=self._options.dry_run, manager=self._options.manager)
@@ -241,12 +243,12 @@ class _Call:
     async def _finalize(self) -> web.Response:
         """PUT namespaces/NAME/finalize: the finalizers of the spec, which nothing else may change."""
         live, body = self._live(), await self._body()
-        finalizers = (body.get("spec") or {}).get("finalizers") or []
+        finalizers = decode(self._objects.schemas, self._kind, body)[0].get("spec", {}).get("finalizers", [])
         new = {**live, "spec": {**live["spec"], "finalizers": finalizers}}
         return self._object(self._objects.change(self._kind, live, new, Options()))
 
     async def _post(self, subresource: str) -> web.Response:
-        live, body = self._live(), await self._body()
+        live, body = self._live(), self._typed(subresource, await self._body())
         if subresource == "binding":
             return self._respond(subresources.bind(self._objects, live, body, self._options), status=201)
         if subresource == "token":
@@ -256,6 +258,12 @@ class _Call:
             raise errors.bad_request("name in URL does not match name in Eviction object")
         deletion = _read_deletion(body.get("deleteOptions") or {}, dry_run=self._options.dry_run)
         return self._respond(eviction.evict(self._objects, live, deletion), status=201)
+
+    def _typed(self, what: str, body: Any) -> Json:
+        """The body of a subresource or a deletion, decoded as its kind."""
+        if not isinstance(body, dict):
+            raise errors.bad_request("the request body is not an object; send one as JSON or YAML")
+        return decode(self._objects.schemas, BODIES[what], body)[0]
 
     def _live(self) -> Json:
         return self._objects.get(self._kind, self._target.namespace, self._target.name)
@@ -267,10 +275,10 @@ class _Call:
         return body
 
     async def _deletion(self) -> Deletion:
-        body = await bodies.read(self._request) or {}
+        body = self._typed("delete", await bodies.read(self._request) or {})
         query = self._query
-        if "gracePeriodSeconds" in query:
-            body.setdefault("gracePeriodSeconds", int(query["gracePeriodSeconds"]))
+        if (grace := integer(query, "gracePeriodSeconds")) is not None:
+            body.setdefault("gracePeriodSeconds", grace)
         if "propagationPolicy" in query:
             body.setdefault("propagationPolicy", query["propagationPolicy"])
         return _read_deletion(body, dry_run=self._options.dry_run)

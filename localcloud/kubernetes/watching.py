@@ -16,7 +16,7 @@ from aiohttp import web
 from localcloud.kubernetes.bodies import JSON, YAML, Accepted, encode
 from localcloud.kubernetes.errors import FieldError, expired, invalid
 from localcloud.kubernetes.kinds import Kind
-from localcloud.kubernetes.listing import selection, version_number
+from localcloud.kubernetes.listing import integer, selection, version_number
 from localcloud.kubernetes.objects import Objects, versioned
 from localcloud.kubernetes.selectors import Test
 from localcloud.kubernetes.store import Change
@@ -67,6 +67,7 @@ class Watch:
             problems.append(FieldError("resourceVersionMatch", "FieldValueForbidden", f"Forbidden: {why}"))
         if problems:
             raise invalid("meta.k8s.io", "ListOptions", "", problems)
+        self._timeout = integer(self._query, "timeoutSeconds")
         self._since = version_number(self._query.get("resourceVersion", ""))
 
     async def serve(self, request: web.Request, accepted: Accepted) -> web.StreamResponse:
@@ -94,8 +95,7 @@ class Watch:
         self, response: web.StreamResponse, changes: asyncio.Queue[Change], line: Accepted, start: int
     ) -> None:
         loop = asyncio.get_running_loop()
-        limit = float(self._query.get("timeoutSeconds") or 1800 + random.random() * 1800)
-        ends = loop.time() + limit
+        ends = loop.time() + (self._timeout or 1800 + random.random() * 1800)
         bookmarks = self._query.get("allowWatchBookmarks") in ("true", "1")
         while (left := ends - loop.time()) > 0:
             try:
