@@ -25,6 +25,7 @@ from localcloud.compute.members import Members, instance_path
 from localcloud.compute.networks import Networks
 from localcloud.compute.operations import Operations
 from localcloud.compute.places import Places
+from localcloud.compute.public_images import public_images
 from localcloud.compute.requests import Requests
 from localcloud.compute.resize_requests import ResizeRequests
 from localcloud.compute.resources import Resource, Resources
@@ -85,6 +86,9 @@ class Compute:
             Networks(self._resources, self._places),
         ]
 
+        for project, body in public_images():
+            self._images.make(project, body, ready=True)
+
     def api(self) -> Api:
         """What clients talk to."""
         gate = Requests(self._resources, self._places)
@@ -123,7 +127,7 @@ class Compute:
         """Members begin to go; the group is forgotten when they are gone."""
         path = self._path(zone, name)
         self._managers.begin_delete(path)
-        self._operations.begin("delete", path, effect="group.delete", args=[path])
+        self._operations.begin("compute.instanceGroupManagers.delete", path, effect="group.delete", args=[path])
 
     def resize(self, zone: str, name: str, size: int) -> None:
         """Another target size."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.compute.public_images import PROJECTS
 from localcloud.compute.references import region_of
 from localcloud.compute.refusals import invalid, not_found
 from localcloud.compute.resources import Resources
@@ -36,7 +37,7 @@ class Places:
         given = str(params.get("project", ""))
         project = self._resources.numbers().get(given, given)
         params["project"] = project
-        known = {world.project, *world.table("compute.projects")}
+        known = {world.project, *world.table("compute.projects"), *PROJECTS}
         if project not in known and not self._holds_images(project):
             raise not_found(f"projects/{project}")
 
