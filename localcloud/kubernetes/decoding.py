@@ -78,6 +78,8 @@ def _walk(schemas: Schemas, schema: Json, value: Any, path: str, unknown: list[s
             raise
     if wanted == "array" and isinstance(value, list):
         items = schema.get("items") or {}
+        if typed and schemas.resolve(items).get("type") == "object":
+            value = [{} if item is None else item for item in value]  # as Go reads null into a struct
         return [_walk(schemas, items, v, f"{path}[{i}]", unknown, typed=typed) for i, v in enumerate(value)]
     if typed and wanted in ("array", *_GO_TYPES):
         return _scalar(schema, value, path)

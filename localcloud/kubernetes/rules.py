@@ -100,6 +100,40 @@ def _budget(obj: Json) -> Iterator[FieldError]:
         yield invalid_value("spec", spec, "minAvailable and maxUnavailable cannot be both set")
 
 
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "poddisruptionbudgets.policy": ("minAvailable", "maxUnavailable"),
+    "deployments.apps": ("replicas", "strategy.rollingUpdate.maxSurge", "strategy.rollingUpdate.maxUnavailable"),
+    "daemonsets.apps": ("updateStrategy.rollingUpdate.maxUnavailable",),
+    "replicasets.apps": ("replicas",),
+    "statefulsets.apps": ("replicas",),
+    "jobs.batch": ("parallelism", "completions", "backoffLimit"),
+}
+_PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
+)
+
+
+def _counts(key: str, obj: Json) -> Iterator[FieldError]:
+    """Numbers and shares that must not be negative."""
+    for path in _COUNTS.get(key, ()):
+        value: Any = obj.get("spec")
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, str) and not re.fullmatch(r"[0-9]+%", value):
+            yield invalid_value(f"spec.{path}", value, _PERCENT_TEXT)
+        elif isinstance(value, int) and value < 0:
+            yield invalid_value(f"spec.{path}", value, "must be greater than or equal to 0")
+
+
+def conditions(obj: Json) -> Iterator[FieldError]:
+    """Conditions say what they are about and how it stands."""
+    for index, condition in enumerate((obj.get("status") or {}).get("conditions") or ()):
+        for name in ("type", "status"):
+            if not condition.get(name):
+                yield required(f"status.conditions[{index}].{name}")
+
+
 def _definition(obj: Json) -> Iterator[FieldError]:
     spec, name = obj["spec"], obj["metadata"].get("name")
     expected = f"{spec['names'].get('plural')}.{spec.get('group')}"
@@ -127,8 +161,10 @@ _WHOLE: dict[str, Callable[[Json], Iterator[FieldError]]] = {
 
 def created(kind: Kind, obj: Json) -> Iterator[FieldError]:
     """Rules a new object breaks."""
-    if kind.custom is None and kind.key in _WHOLE:
-        yield from _WHOLE[kind.key](obj)
+    if kind.custom is None:
+        yield from _WHOLE[kind.key](obj) if kind.key in _WHOLE else ()
+        yield from _counts(kind.key, obj)
+        yield from conditions(obj)
 
 
 _IMMUTABLE = {

@@ -12,7 +12,7 @@ from localcloud.kubernetes import STRATEGIC_PATCH, ApiError, KubernetesApi
 from localcloud.kubernetes.kinds import BUILT_IN
 from localcloud.kubernetes.patches import APPLY_PATCH, JSON_PATCH, MERGE_PATCH
 from localcloud.kubernetes.schema import Schemas
-from tests.contract.kubernetes.clusters import Clock, Served, definition_body, node_body, pod_body
+from tests.contract.kubernetes.clusters import Clock, Served, budget_body, definition_body, node_body, pod_body
 
 Json = dict[str, Any]
 
@@ -67,6 +67,7 @@ def test_no_object_and_no_patch_breaks_the_cluster(kind: Any, data: st.DataObjec
     namespace = "default" if kind.namespaced else ""
     if isinstance(patch, dict):
         attempt(cluster, "patch", kind.key, name, patch, namespace, media=media)
+        attempt(cluster, "patch", kind.key, name, {"status": patch.get("status")}, namespace, subresource="status")
     for _ in range(3):
         clock.now += 400
         cluster.reconcile()
@@ -83,6 +84,19 @@ def test_no_custom_object_breaks_the_cluster(body: Any) -> None:
     whole = {"metadata": {"name": "w"}, **(body if isinstance(body, dict) else {"spec": body})}
     attempt(cluster, "create", "widgets.example.com", whole)
     cluster.reconcile()
+
+
+def test_a_condition_without_a_type_is_refused(cluster: KubernetesApi) -> None:
+    cluster.create("nodes", node_body("n1"))
+    with pytest.raises(ApiError, match=r"status\.conditions\[0\]\.type: Required value"):
+        cluster.patch("nodes", "n1", {"status": {"conditions": [{"status": "True"}]}}, subresource="status")
+    cluster.reconcile()
+
+
+@pytest.mark.parametrize("value", ["", "half", "-1%", -1])
+def test_a_share_is_a_count_or_a_percentage(cluster: KubernetesApi, value: Any) -> None:
+    with pytest.raises(ApiError, match=r"spec\.maxUnavailable: Invalid value"):
+        cluster.create("poddisruptionbudgets.policy", budget_body("b", maxUnavailable=value))
 
 
 BAD_REQUESTS: list[tuple[str, str, Any]] = [
