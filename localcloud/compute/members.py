@@ -2,7 +2,7 @@
 
 Kept in `compute.managedInstances`: group's path -> {instance name -> member}. A member is JSON: `action` and `status`
 as ManagedInstance prints them, `template` and `version` it is made with, `retries` whether a failed creation is tried
-again, `turn` which outdates what was scheduled earlier, `errors` of the last attempt.
+again, `runs` how long its VM may run, `turn` which outdates what was scheduled earlier, `errors` of the last attempt.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Members:
         self._world.simulation.on("compute.member.verified", self._verified)
         self._world.simulation.on("compute.member.gone", self._gone)
         self._world.listen("instance.running", self._running)
+        self._world.listen("instance.expired", self._expired)
         self._world.listen("instance.stopped", self._stopped)
         self._world.listen("instance.deleted", self._deleted)
 
@@ -57,6 +58,8 @@ class Members:
         shown["version"] = version
         if instance is not None:
             shown |= {"id": instance["id"], "instanceStatus": instance["status"]}
+            if limit := instance.get("resourceStatus"):
+                shown["scheduling"] = limit["scheduling"]
         if member["errors"]:
             shown["lastAttempt"] = {"errors": {"errors": member["errors"]}}
         return shown
@@ -68,13 +71,23 @@ class Members:
             if name not in self.of(group) and self._resources.find(instance_path(group, name)) is None:
                 return name
 
-    def create(self, group: str, name: str, *, template: str, version: str = "", retries: bool = True) -> None:
-        """A new member, in CREATING or CREATING_WITHOUT_RETRIES."""
+    def create(
+        self,
+        group: str,
+        name: str,
+        *,
+        template: str,
+        version: str = "",
+        retries: bool = True,
+        runs: dict[str, Any] | None = None,
+    ) -> None:
+        """A new member, in CREATING or CREATING_WITHOUT_RETRIES; `runs`: the duration after which it goes for good."""
         self.of(group)[name] = {
             "action": "CREATING" if retries else "CREATING_WITHOUT_RETRIES",
             "template": template,
             "version": version,
             "retries": retries,
+            "runs": runs,
             "turn": 0,
             "errors": [],
         }
@@ -142,6 +155,9 @@ class Members:
         try:
             template = self._resources.get(member["template"])
             body = self._with_origin(group, member["template"], template["properties"])
+            if member["runs"]:
+                limit = {"maxRunDuration": member["runs"], "instanceTerminationAction": "DELETE"}
+                body["scheduling"] = body.get("scheduling", {}) | limit
             self._vms.make(group.rpartition("/instanceGroupManagers/")[0], body | {"name": name})
         except GoogleError as error:
             self._failed(group, name, member, error)
@@ -205,6 +221,14 @@ class Members:
         if member is not None and member["turn"] == turn and member["action"] not in LEAVING:
             member["action"] = "NONE"
             self._world.tell("group.changed", group)
+
+    def _expired(self, instance: Resource) -> None:
+        """A member of a resize request goes with its time, and the target size with it."""
+        group, name, member = self._member_of(instance)
+        if member is not None and member["runs"] and member["action"] not in LEAVING:
+            manager = self._resources.get(group)
+            manager["targetSize"] = max(0, int(manager["targetSize"]) - 1)
+            self._leave(group, name, "DELETING")
 
     def _stopped(self, instance: Resource) -> None:
         _, _, member = self._member_of(instance)

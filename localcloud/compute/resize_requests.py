@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.compute import refusals
 from localcloud.compute.lists import page
 from localcloud.compute.managers import Managers
-from localcloud.compute.members import Members
+from localcloud.compute.members import Members, instance_path
 from localcloud.compute.operations import Operations, failure
 from localcloud.compute.references import check_name
 from localcloud.compute.resources import Resource, Resources
@@ -47,7 +47,6 @@ class ResizeRequests:
         self._vms = vms
         self._simulation = resources.world.simulation
         self._simulation.on("compute.request.try", self._try)
-        self._simulation.on("compute.request.over", self._over)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Insert, Get, List, Cancel, Delete."""
@@ -65,14 +64,14 @@ class ResizeRequests:
         group_path = self._managers.path(call)
         body = call.params.get("instanceGroupManagerResizeRequestResource", {})
         path = f"{group_path}/resizeRequests/{check_name(body)}"
-        if int(body.get("resizeBy", 0)) <= 0:
-            raise refusals.invalid("resource.resizeBy", body.get("resizeBy", 0), "Must be greater than or equal to 1")
+        count = self._count(group_path, body)
         _check_duration(body.get("requestedRunDuration"))
-        kept = ("description", "requestedRunDuration", "resizeBy")
-        request = {key: body[key] for key in kept if key in body} | {"state": "CREATING", "status": {}}
+        kept = ("description", "requestedRunDuration", "instances")
+        request = {key: body[key] for key in kept if key in body}
+        request |= {"resizeBy": count, "state": "CREATING", "status": {}}
         self._resources.add(path, request, kind="instanceGroupManagerResizeRequest")
         group = self._resources.get(group_path)
-        group["targetSize"] = int(group["targetSize"]) + int(body["resizeBy"])
+        group["targetSize"] = int(group["targetSize"]) + count
         self._simulation.after(seconds(self._resources.world, "attempt"), "compute.request.try", path)
         return self._operations.begin("compute.instanceGroupManagers.createResizeRequest", group_path)
 
@@ -104,6 +103,19 @@ class ResizeRequests:
     def _path(self, call: Call) -> str:
         return f"{self._managers.path(call)}/resizeRequests/{call.params['resizeRequest']}"
 
+    def _count(self, group: str, body: dict[str, Any]) -> int:
+        """How many members a request is for: a number, or names."""
+        names = [each.get("name", "") for each in body.get("instances", [])]
+        if names and body.get("resizeBy"):
+            raise refusals.invalid("resource.resizeBy", body["resizeBy"], "Cannot be used together with 'instances'.")
+        for name in names:
+            if name in self._members.of(group):
+                raise refusals.already_exists(instance_path(group, name))
+        count = len(names) or int(body.get("resizeBy", 0))
+        if count <= 0:
+            raise refusals.invalid("resource.resizeBy", count, "Must be greater than or equal to 1")
+        return count
+
     def _try(self, path: str) -> None:
         request = self._resources.find(path)
         if request is None or request["state"] not in WAITING:
@@ -120,19 +132,11 @@ class ResizeRequests:
             self._simulation.after(seconds(self._resources.world, "retry"), "compute.request.try", path)
             return
         request |= {"state": "SUCCEEDED", "status": {}}
-        names = []
-        for _ in range(count):
-            names.append(self._members.free_name(group_path, group["baseInstanceName"]))
-            self._members.create(group_path, names[-1], template=template, version=version)
-        if duration := request.get("requestedRunDuration"):
-            self._simulation.after(float(duration["seconds"]), "compute.request.over", group_path, names)
-
-    def _over(self, group_path: str, names: list[str]) -> None:
-        staying = self._members.staying(group_path)
-        gone = [name for name in names if name in staying]
-        self._lower(f"{group_path}/resizeRequests/-", len(gone))
-        for name in gone:
-            self._members.delete(group_path, name)
+        chosen = [each["name"] for each in request.get("instances", [])]
+        for index in range(count):
+            name = chosen[index] if chosen else self._members.free_name(group_path, group["baseInstanceName"])
+            runs = request.get("requestedRunDuration")
+            self._members.create(group_path, name, template=template, version=version, runs=runs)
 
     def _lower(self, path: str, count: int) -> None:
         group: Resource | None = self._resources.find(_group(path))

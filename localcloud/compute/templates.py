@@ -14,6 +14,7 @@ from localcloud.compute.operations import Operations
 from localcloud.compute.places import Places
 from localcloud.compute.references import check_name, path_in, self_link
 from localcloud.compute.resources import Resource, Resources
+from localcloud.compute.scheduling import completed
 from localcloud.dispatch import Answer, Call, Handler
 
 
@@ -110,7 +111,7 @@ def _properties(given: dict[str, Any], scope: str) -> Resource:
         if disk["type"] == "PERSISTENT":
             disk.setdefault("deviceName", f"persistent-disk-{index}")
     properties["metadata"] = checked_metadata(properties.get("metadata", {}), field="resource.properties.metadata")
-    properties["scheduling"] = _scheduling(properties.get("scheduling", {}))
+    properties["scheduling"] = completed(properties.get("scheduling", {}))
     properties.setdefault("canIpForward", False)
     project = scope.split("/")[1]
     for index, interface in enumerate(properties.get("networkInterfaces", [])):
@@ -137,14 +138,3 @@ def _machine_type(given: str) -> str:
 def _network_link(reference: str, project: str) -> str:
     text = reference.partition("/compute/v1/")[2] or reference.partition("/compute/beta/")[2] or reference
     return self_link(text if text.startswith("projects/") else f"projects/{project}/{text}")
-
-
-def _scheduling(asked: dict[str, Any]) -> Resource:
-    spot = asked.get("provisioningModel") == "SPOT" or asked.get("preemptible")
-    kept = {
-        "automaticRestart": not spot,
-        "onHostMaintenance": "TERMINATE" if spot else "MIGRATE",
-        "preemptible": bool(spot),
-        "provisioningModel": "SPOT" if spot else "STANDARD",
-    }
-    return kept | asked | ({"preemptible": True, "automaticRestart": False} if spot else {})

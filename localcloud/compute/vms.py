@@ -1,6 +1,7 @@
 """The life of virtual machines: PROVISIONING, STAGING, RUNNING, STOPPING, TERMINATED or gone.
 
-Tells `instance.running`, `instance.deleting` and `instance.deleted` with the instance's JSON.
+Tells `instance.running`, `instance.expired`, `instance.stopped`, `instance.deleting` and `instance.deleted` with the
+instance's JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from localcloud.compute.places import region_scope
 from localcloud.compute.references import last, path_in, self_link
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.room import Room
+from localcloud.compute.scheduling import completed, run_seconds
 from localcloud.compute.timings import seconds
 
 COPIED = (
@@ -39,6 +41,7 @@ class Vms:
         self._world.simulation.on("compute.vm.run", self._run)
         self._world.simulation.on("compute.vm.stopped", self._stopped)
         self._world.simulation.on("compute.vm.gone", self._gone)
+        self._world.simulation.on("compute.vm.expire", self._expire)
 
     def make(self, zone: str, body: dict[str, Any]) -> Resource:
         """A VM in `projects/P/zones/Z` of an Instance body (template properties and a name will do).
@@ -55,7 +58,7 @@ class Vms:
             "status": "PROVISIONING",
             "machineType": self_link(f"{zone}/machineTypes/{type_.name}"),
             "cpuPlatform": "Unknown CPU Platform",
-            "scheduling": _scheduling(body.get("scheduling", {}), type_),
+            "scheduling": completed(body.get("scheduling", {}), terminates=bool(type_.accelerator)),
             "tags": _tags(body.get("tags", {})),
             "metadata": checked_metadata(body.get("metadata", {}), field="resource.metadata"),
             "networkInterfaces": self._interfaces(zone, body),
@@ -82,7 +85,7 @@ class Vms:
         instance: Resource = {
             "selfLink": self_link(f"{zone}/instances/-"),
             "machineType": self_link(f"{zone}/machineTypes/{type_.name}"),
-            "scheduling": _scheduling(properties.get("scheduling", {}), type_),
+            "scheduling": completed(properties.get("scheduling", {})),
             "guestAccelerators": _accelerators(zone, properties, type_),
         }
         self._room.check(last(zone), instance, count=count)
@@ -240,7 +243,26 @@ class Vms:
             instance["status"] = "RUNNING"
             instance["cpuPlatform"] = "Intel Sapphire Rapids" if "/a3-" in instance["machineType"] else "Intel Skylake"
             instance["lastStartTimestamp"] = self._world.simulation.timestamp()
+            self._limit(path, instance)
             self._world.tell("instance.running", instance)
+
+    def _limit(self, path: str, instance: Resource) -> None:
+        allowed = run_seconds(instance)
+        if allowed is None:
+            return
+        end = self._world.simulation.timestamp(self._world.simulation.now() + allowed / self._world.simulation.speed)
+        instance["resourceStatus"] = {"scheduling": {"terminationTimestamp": end}}
+        self._world.simulation.after(allowed, "compute.vm.expire", path, instance["id"])
+
+    def _expire(self, path: str, identity: str) -> None:
+        instance = self._alive(path, identity)
+        if instance is None or instance["status"] != "RUNNING":
+            return
+        self._world.tell("instance.expired", instance)
+        if instance["scheduling"].get("instanceTerminationAction") == "STOP":
+            self.stop(path)
+        else:
+            self.delete(path)
 
     def _stopped(self, path: str, identity: str) -> None:
         instance = self._alive(path, identity)
@@ -283,18 +305,6 @@ def _outside(config: dict[str, Any], number: int) -> Resource:
 def _tags(asked: dict[str, Any]) -> Resource:
     items = asked.get("items", [])
     return {"fingerprint": fingerprint(items)} | ({"items": items} if items else {})
-
-
-def _scheduling(asked: dict[str, Any], type_: Machine) -> Resource:
-    spot = asked.get("provisioningModel") == "SPOT" or asked.get("preemptible")
-    terminates = spot or type_.accelerator
-    kept = {
-        "automaticRestart": not spot,
-        "onHostMaintenance": "TERMINATE" if terminates else "MIGRATE",
-        "preemptible": bool(spot),
-        "provisioningModel": "SPOT" if spot else "STANDARD",
-    }
-    return kept | asked | ({"preemptible": True, "automaticRestart": False} if spot else {})
 
 
 def _accelerators(zone: str, body: dict[str, Any], type_: Machine) -> list[Resource]:

@@ -59,7 +59,8 @@ def test_a_cancelled_request_lowers_the_target_again(scarce: Cloud) -> None:
 def test_members_go_when_their_run_duration_is_over(scarce: Cloud) -> None:
     scarce.raw("POST", PATH, {"name": "r1", "resizeBy": 1, "requestedRunDuration": {"seconds": "3600"}})
     scarce.advance(600)
-    assert len(scarce.members("pool")) == 2
+    listed = list(scarce.groups.list_managed_instances(instance_group_manager="pool", **WHERE))
+    assert sorted(bool(each.scheduling.termination_timestamp) for each in listed) == [False, True]
     scarce.advance(3700)
     assert (len(scarce.members("pool")), scarce.shown("pool").target_size) == (1, 1)
 
@@ -69,6 +70,14 @@ def test_a_run_duration_is_ten_minutes_to_seven_days(scarce: Cloud, seconds: str
     body = {"name": "r1", "resizeBy": 1, "requestedRunDuration": {"seconds": seconds}}
     assert scarce.raw("POST", PATH, body)[0] == 400
     assert scarce.shown("pool").target_size == 1
+
+
+def test_a_request_may_name_its_instances(scarce: Cloud) -> None:
+    assert scarce.raw("POST", PATH, {"name": "r1", "resizeBy": 2, "instances": [{"name": "mine"}]})[0] == 400
+    assert scarce.raw("POST", PATH, {"name": "r1", "instances": [{"name": "mine"}]})[0] == 200
+    scarce.advance(300)
+    assert scarce.members("pool")["mine"] == "NONE"
+    assert scarce.shown("pool").target_size == 2
 
 
 def test_requests_are_listed(scarce: Cloud) -> None:
