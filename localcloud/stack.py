@@ -104,6 +104,8 @@ class Stack:
         for part in (self.compute, self.gke, self.cloud_build, self.monitoring):
             self.listeners.serve_api(part.api())
         self.listeners.serve_http("localcloud", Control(self.world).serve)
+        self.listeners.serve_http("storage.googleapis.com", self.cloud_build.logs.serve_bucket)
+        self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
         tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []})
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
@@ -224,6 +226,7 @@ def _gcloud_endpoints(endpoints: dict[str, str]) -> dict[str, Any]:
         "CLOUDBUILD": ("cloudbuild.googleapis.com", "/"),
         "MONITORING": ("monitoring.googleapis.com", "/"),
         "PUBSUB": (PUBSUB, "/"),
+        "LOGGING": ("logging.googleapis.com", "/"),
         "SERVICEUSAGE": (SERVICE_USAGE, "/"),
     }
     return {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": endpoints[host] + path for name, (host, path) in paths.items()}

@@ -15,7 +15,7 @@ from google.cloud import compute_v1, container_v1, pubsub_v1
 from google.cloud.devtools import cloudbuild_v1
 
 from localcloud.demo.environment import NAME, builder
-from poolwright.references import GroupRef, PoolRef, last_part
+from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
 
 DUTY_CYCLE = "localcloud.poolwright.dev/duty-cycle"
 
@@ -56,8 +56,8 @@ class Cloud:
         found = {}
         for cluster in self.gke.list_clusters(parent=f"projects/{self.project}/locations/-").clusters:
             for pool in cluster.node_pools:
-                name = f"projects/{self.project}/locations/{cluster.location}/clusters/{cluster.name}/nodePools/{pool.name}"
-                found[PoolRef.parse(name)] = tuple(GroupRef.parse(url) for url in pool.instance_group_urls)
+                ref = ClusterRef(self.project, cluster.location, cluster.name)
+                found[PoolRef(ref, pool.name)] = tuple(GroupRef.parse(url) for url in pool.instance_group_urls)
         return found
 
     def group(self, ref: GroupRef) -> GroupSeen:
@@ -84,7 +84,10 @@ class Cloud:
     def build(self, *, run_id: int, source_image: str, gke_version: str) -> str:
         """Submit a boot-image build; its id."""
         build = cloudbuild_v1.Build(
-            steps=[{"name": "gcr.io/cloud-builders/gcloud", "args": ["version"]}, {"name": "packer", "args": ["build", "."]}],
+            steps=[
+                {"name": "gcr.io/cloud-builders/gcloud", "args": ["version"]},
+                {"name": "packer", "args": ["build", "."]},
+            ],
             tags=["boot-image", NAME],
             substitutions={
                 "_ENV": NAME, "_RUN_ID": str(run_id), "_SOURCE_IMAGE": source_image, "_GKE_VERSION": gke_version,
@@ -112,7 +115,11 @@ class Cloud:
             disk_size_gb=model.config.disk_size_gb,
         )
         fresh = container_v1.NodePool(
-            name=pool.name, config=config, initial_node_count=nodes, locations=list(model.locations)
+            name=pool.name,
+            config=config,
+            initial_node_count=nodes,
+            locations=list(model.locations),
+            version=model.version,
         )
         self.gke.create_node_pool(parent=str(pool.cluster), node_pool=fresh)
 
@@ -121,11 +128,22 @@ class Cloud:
         image_type = self.gke.get_node_pool(name=str(pool)).config.image_type
         self.gke.update_node_pool(request={"name": str(pool), "node_version": version, "image_type": image_type})
 
+    def upgrade_control_plane(self, cluster: ClusterRef, *, version: str) -> None:
+        """Ask GKE to upgrade a control plane: no pool may be newer than it."""
+        self.gke.update_master(name=str(cluster), master_version=version)
+
+    def control_plane(self, cluster: ClusterRef) -> str:
+        """Its version, empty while GKE works on the cluster."""
+        found = self.gke.get_cluster(name=str(cluster))
+        running = found.status == container_v1.Cluster.Status.RUNNING
+        return str(found.current_master_version) if running else ""
+
     def newer_version(self, pool: PoolRef) -> str:
-        """A version that GKE offers and the pool does not have yet."""
-        now = self.gke.get_node_pool(name=str(pool)).version
-        offered = self.gke.get_server_config(name=str(pool.cluster).partition("/clusters/")[0]).valid_node_versions
-        return next(version for version in offered if version > now)
+        """The oldest of the next minor version that GKE offers: another base image."""
+        now = _minor(self.version(pool))
+        place = str(pool.cluster).partition("/clusters/")[0]
+        offered = self.gke.get_server_config(name=place).valid_node_versions
+        return str(min((version for version in offered if _minor(version) > now), key=_minor))
 
     def build_status(self, build: str) -> str:
         """What Cloud Build says of a build."""
@@ -188,6 +206,11 @@ class Cloud:
 
     def _kubernetes(self, cluster: str) -> Any:
         return kubernetes.config.new_client_from_config(self._env["KUBECONFIG"], context=self.context(cluster))
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """(1, 33) of `1.33.5-gke.1080000`."""
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def _image_of(template: compute_v1.InstanceTemplate) -> str:

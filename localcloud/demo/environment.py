@@ -19,7 +19,7 @@ def write(world: Plan, folder: Path) -> Path:
         "name": NAME,
         "project": world.project,
         "mode": "act",
-        "clusters": [{"name": each.name, "location": each.location} for each in world.clusters],
+        "clusters": [{"name": each.name, "location": each.location} for each in world.clusters if not each.autopilot],
         "buildServiceAccount": builder(world.project),
         "exclude": {"accelerators": ["nvidia-tesla-a100", "nvidia-a100-80gb"]},
         "substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}}},

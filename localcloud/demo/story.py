@@ -56,7 +56,7 @@ class Story:
             self._until("the rollout of run 1", lambda: self._rollout(1).get("phase") == "done")
             self.screen.check(f"build {build[:8]}", expected="SUCCESS", found=self.cloud.build_status(build))
             for pool, group in self._groups():
-                self._check(pool, group, run_id=None if self._excluded(pool) else 1)
+                self._check(pool, group, run_id=1 if self._fits(pool, group) else None)
 
     def a_new_pool_is_mutated_at_birth(self) -> None:
         """A finished CreateNodePool -> its groups are on our image before the first node boots."""
@@ -95,6 +95,11 @@ class Story:
         with self.screen.act(4, "GKE upgrades a pool: the image no longer fits, and is not forced on it"):
             pool = next(each for each in sorted(self.cloud.pools()) if each.name.endswith("-new"))
             version = self.cloud.newer_version(pool)
+            self.cloud.upgrade_control_plane(pool.cluster, version=version)
+            self.screen.happened(
+                f"gcloud container clusters upgrade {pool.cluster.name} --master to {version}", by_us=True
+            )
+            self._until("the control plane", lambda: self.cloud.control_plane(pool.cluster) == version)
             self.cloud.upgrade_pool(pool, version=version)
             self.screen.happened(f"gcloud container clusters upgrade --node-pool {pool.name} to {version}", by_us=True)
             groups = self.cloud.pools()[pool]
@@ -204,6 +209,11 @@ class Story:
             labels=dict(config.labels),
         )
         return why is not None
+
+    def _fits(self, pool: PoolRef, group: GroupRef) -> bool:
+        """Whether the environment wants the image there, and GKE's base image is the one it was built on."""
+        base = self.cloud.base_image(self.cloud.pools()[self._ours()][0])
+        return not self._excluded(pool) and self.cloud.base_image(group) == base
 
     def _nodes(self) -> dict[str, int]:
         """GPUs of the first provisioner's Ready nodes, by name."""
