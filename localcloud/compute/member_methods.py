@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.compute import refusals
+from localcloud.compute.disruption import action, worse
 from localcloud.compute.lists import page
 from localcloud.compute.managers import Managers
 from localcloud.compute.members import Members, instance_path, member_name
@@ -20,7 +21,6 @@ NOT_WHILE_ROLLING = (
     "CreateInstances cannot be used when UpdatePolicy type is set to PROACTIVE and replacementMethod to SUBSTITUTE. "
     "Set replacementMethod to RECREATE or disable rolling update by setting type to OPPORTUNISTIC."
 )
-DISRUPTION = ("NONE", "REFRESH", "RESTART", "REPLACE")
 
 
 class MemberMethods:
@@ -112,7 +112,7 @@ class MemberMethods:
         body = call.params.get("instanceGroupManagersApplyUpdatesRequestResource", {})
         least = body.get("minimalAction", "NONE")
         most = body.get("mostDisruptiveAllowedAction", "REPLACE")
-        if DISRUPTION.index(least) > DISRUPTION.index(most):
+        if worse(least, most):
             why = "Minimal action must not be more disruptive than the most disruptive allowed action."
             raise refusals.invalid("resource.minimalAction", least, why)
         group = self._resources.get(path)
@@ -174,27 +174,10 @@ class MemberMethods:
         return member["template"], member["version"]
 
     def _update(self, path: str, group: Resource, name: str, *, least: str, most: str) -> None:
-        member = self._members.of(path)[name]
         template, version = self._target(path, group, name)
-        needed = self._needed(member["template"], template)
-        action = max(needed, least, key=DISRUPTION.index)
-        if action == "NONE" or DISRUPTION.index(action) > DISRUPTION.index(most):
-            return
-        if action == "REPLACE":
+        required = self._updates.required(path, name, template)
+        chosen = action(required, least=least, most=most)
+        if chosen == "REPLACE":
             self._members.recreate(path, name, template=template, version=version)
-        else:
-            words = {"REFRESH": "REFRESHING", "RESTART": "RESTARTING"}
-            self._members.renew(path, name, words[action], template=template, version=version)
-
-    def _needed(self, old: str, new: str) -> str:
-        if old == new:
-            return "NONE"
-        before, after = self._resources.find(old), self._resources.find(new)
-        if before is None or after is None:
-            return "REPLACE"
-        light = {"metadata", "labels"}
-        same = all(
-            before["properties"].get(key) == after["properties"].get(key)
-            for key in (before["properties"].keys() | after["properties"].keys()) - light
-        )
-        return "REFRESH" if same else "REPLACE"
+        elif chosen in ("REFRESH", "RESTART"):
+            self._members.renew(path, name, chosen, template=template, version=version)

@@ -119,9 +119,14 @@ class Members:
             self._try_soon(group, name)
 
     def renew(self, group: str, name: str, action: str, *, template: str, version: str = "") -> None:
-        """REFRESHING or RESTARTING: what a template changes without a new disk, in place."""
+        """REFRESH or RESTART: what a template changes without a new VM, in place."""
         member = self.of(group)[name]
-        member |= {"action": action, "template": template, "version": version, "errors": []}
+        member |= {
+            "action": "RESTARTING" if action == "RESTART" else "REFRESHING",
+            "template": template,
+            "version": version,
+            "errors": [],
+        }
         member["turn"] += 1
         path = instance_path(group, name)
         instance = self._resources.find(path)
@@ -131,7 +136,7 @@ class Members:
             instance["metadata"] = self._with_origin(group, template, properties)["metadata"]
             if "labels" in properties:
                 instance["labels"] = copy.deepcopy(properties["labels"])
-        if action == "RESTARTING" and instance is not None:
+        if action == "RESTART" and instance is not None:
             self._vms.stop(path)
         else:
             takes = seconds(self._world, "operation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from localcloud.compute.disruption import action, needed
 from localcloud.compute.members import Member, Members, instance_path
 from localcloud.compute.references import path_in
 from localcloud.compute.resources import Resource, Resources
@@ -75,7 +76,8 @@ class Updates:
         policy = group.get("updatePolicy", {})
         target = int(group["targetSize"]) - self._queued(path)
         outdated = self.outdated(path, group) if policy.get("type") == "PROACTIVE" else []
-        if policy.get("minimalAction") == "REPLACE" and policy.get("replacementMethod") == "RECREATE" and outdated:
+        outdated = self._in_place(path, group, outdated)
+        if policy.get("replacementMethod") == "RECREATE" and outdated:
             self._recreate(path, group, outdated)
             outdated = []
         surge = min(resolved(policy.get("maxSurge"), target), len(outdated))
@@ -84,6 +86,35 @@ class Updates:
             self._retire(path, group, outdated)
         else:
             self._shrink(path, target)
+
+    def required(self, path: str, name: str, template: str) -> str:
+        """How much a member must be disturbed to have this template."""
+        member = self._members.of(path)[name]
+        return needed(self._resources.find(member["template"]), self._resources.find(template))
+
+    def _in_place(self, path: str, group: Resource, outdated: list[str]) -> list[str]:
+        """Refresh and restart those for whom that is enough; gives the others."""
+        policy = group["updatePolicy"]
+        least, most = policy.get("minimalAction", "REPLACE"), policy.get("mostDisruptiveAllowedAction", "REPLACE")
+        fewest = self._fewest(group)
+        others = []
+        for name in outdated:
+            template, version = self.next_version(path, group)
+            chosen = action(self.required(path, name, template), least=least, most=most)
+            if chosen == "REPLACE":
+                others.append(name)
+            elif chosen == "RESTART" and self._up(path, name) and self._count_up(path) <= fewest:
+                continue
+            elif chosen is not None:
+                self._members.renew(path, name, chosen, template=template, version=version)
+        return others
+
+    def _fewest(self, group: Resource) -> int:
+        target = int(group["targetSize"])
+        return target - resolved(group["updatePolicy"].get("maxUnavailable"), target)
+
+    def _count_up(self, path: str) -> int:
+        return sum(self._up(path, name) for name in self._members.staying(path))
 
     def _queued(self, path: str) -> int:
         """Members of the target size that resize requests still wait for."""
@@ -106,12 +137,10 @@ class Updates:
 
     def _retire(self, path: str, group: Resource, outdated: list[str]) -> None:
         target = int(group["targetSize"])
-        least = target - resolved(group["updatePolicy"].get("maxUnavailable"), target)
-        staying = self._members.staying(path)
-        up = sum(self._up(path, name) for name in staying)
+        fewest, up = self._fewest(group), self._count_up(path)
         for name in sorted(outdated, key=lambda name: (self._up(path, name), name)):
             if self._up(path, name):
-                if up <= least:
+                if up <= fewest:
                     continue
                 up -= 1
             self._members.delete(path, name)
@@ -119,11 +148,9 @@ class Updates:
         self._fill(path, group, target + surge)
 
     def _recreate(self, path: str, group: Resource, outdated: list[str]) -> None:
-        target = int(group["targetSize"])
-        least = target - resolved(group["updatePolicy"].get("maxUnavailable"), target)
-        up = sum(self._up(path, name) for name in self._members.staying(path))
+        fewest, up = self._fewest(group), self._count_up(path)
         for name in outdated:
-            if self._up(path, name) and up <= least:
+            if self._up(path, name) and up <= fewest:
                 continue
             up -= self._up(path, name)
             template, version = self.next_version(path, group)

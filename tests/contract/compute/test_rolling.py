@@ -93,3 +93,17 @@ def test_own_names_are_refused_while_a_group_substitutes(grown: Cloud) -> None:
     assert (done["status"], done["httpErrorStatusCode"]) == ("DONE", 412)
     assert done["error"]["errors"][0]["code"] == "CONDITION_NOT_MET"
     assert "mine" not in grown.members("pool")
+
+
+def test_a_rolling_restart_keeps_the_instances(grown: Cloud) -> None:
+    before = {each["name"]: each["id"] for each in grown.do(grown.compute.instances_of, ZONE, "pool")}
+    versions = [{"instanceTemplate": "global/instanceTemplates/small", "name": "again"}]
+    policy = {"type": "PROACTIVE", "minimalAction": "RESTART", "maxUnavailable": {"fixed": 1}}
+    grown.raw("PATCH", PATH, {"versions": versions, "updatePolicy": policy})
+    assert sorted(grown.members("pool").values()) == ["NONE", "NONE", "NONE", "RESTARTING"]
+    grown.advance(900)
+    after = {each["name"]: each["id"] for each in grown.do(grown.compute.instances_of, ZONE, "pool")}
+    assert after == before
+    assert grown.shown("pool").status.version_target.is_reached
+    listed = grown.groups.list_managed_instances(instance_group_manager="pool", **WHERE)
+    assert {each.version.name for each in listed} == {"again"}
