@@ -16,6 +16,7 @@ from localcloud.kubernetes.schema import PREFIX, Schemas, component_name
 
 Json = dict[str, Any]
 
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 
 

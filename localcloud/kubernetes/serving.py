@@ -61,6 +61,9 @@ class Server:
         elif path == "":
             body = {"paths": _PATHS}
         elif path == "/openapi/v2":
+            if openapi.PROTOBUF in request.headers.get("Accept", ""):
+                # An empty document: old kubectl finds no kind in it and leaves validation to the server.
+                return web.Response(body=b"", content_type=openapi.PROTOBUF.replace("@", "."))
             body = openapi.swagger(self._objects.schemas, kinds, self._version)
         elif path == "/openapi/v3":
             body = openapi.index(kinds)
