@@ -9,7 +9,7 @@ from localcloud.dispatch import Answer, Call, Handler
 from localcloud.gke import names, notifications, pool_defaults, refusals, versions
 from localcloud.gke.names import Target
 from localcloud.gke.operations import Operations
-from localcloud.gke.pool_defaults import check_skew
+from localcloud.gke.pool_defaults import check_skew, image_type
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
 from localcloud.gke.upgrades import Upgrades
@@ -108,7 +108,7 @@ class ClusterUpdates:
         given = str(wanted.get("desiredNodeVersion", "")) or pool["version"]
         version = versions.resolve(given, default=cluster["currentMasterVersion"])
         check_skew(version, cluster)
-        config = {"imageType": str(wanted["desiredImageType"]).upper()} if wanted.get("desiredImageType") else {}
+        config = {"imageType": image_type(str(wanted["desiredImageType"]))} if wanted.get("desiredImageType") else {}
         return self._upgrades.start(call, pool["_path"], version=version, config=config)
 
     def _upgrade_master(self, call: Call | None, target: Target, cluster: Json, wanted: str) -> Answer:

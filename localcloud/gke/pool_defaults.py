@@ -78,9 +78,7 @@ def node_config(given: Json, *, autopilot: bool = False) -> Json:
     }
     config |= {key: value for key, value in given.items() if value not in (None, "", [])}
     config["metadata"] = {"disable-legacy-endpoints": "true"} | dict(config["metadata"])
-    config["imageType"] = str(config["imageType"]).upper()
-    if config["imageType"] not in versions.IMAGE_TYPES:
-        raise refusals.invalid(f'Image type "{given.get("imageType")}" is not supported.')
+    config["imageType"] = image_type(str(config["imageType"]))
     if int(config["diskSizeGb"]) < 10:
         raise refusals.invalid(f"Node disk size must be at least 10GB, got {config['diskSizeGb']}GB.")
     config["machineType"] = str(config["machineType"]).rpartition("/")[2]
@@ -90,6 +88,13 @@ def node_config(given: Json, *, autopilot: bool = False) -> Json:
         config["accelerators"] = [{"acceleratorCount": str(type_.accelerators), "acceleratorType": type_.accelerator}]
     config["effectiveCgroupMode"] = "EFFECTIVE_CGROUP_MODE_V2"
     return config
+
+
+def image_type(given: str) -> str:
+    """An image type as GKE keeps it; 400 for none."""
+    if given.upper() not in versions.IMAGE_TYPES:
+        raise refusals.invalid(f'Image type "{given}" is not supported.')
+    return given.upper()
 
 
 def check_place(config: Json, zones: list[str]) -> None:

@@ -16,7 +16,7 @@ from localcloud.gke.facts import taint_text
 from localcloud.gke.groups import Groups
 from localcloud.gke.kubelets import Kubelets
 from localcloud.gke.operations import Operations
-from localcloud.gke.pool_defaults import check_place, check_skew
+from localcloud.gke.pool_defaults import check_place, check_skew, image_type
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
 from localcloud.gke.upgrades import Upgrades
@@ -55,6 +55,8 @@ class PoolUpdates:
         if params.get("etag") and params["etag"] != self._state.shown_pool(pool)["etag"]:
             raise refusals.refusal("ABORTED", "The etag does not match the current one of the node pool.")
         config = {name: params[name] for name in _NEW_NODES if params.get(name) not in (None, "", [], {}, "0", 0)}
+        if "imageType" in config:
+            config["imageType"] = image_type(str(config["imageType"]))
         version = str(params.get("nodeVersion", ""))
         if version or config:
             wanted = versions.resolve(version, default=pool["version"]) if version else pool["version"]

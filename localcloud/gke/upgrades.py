@@ -100,7 +100,7 @@ class Upgrades:
             for group in pool["_groups"]
             for each in self._groups.instances(group)
         ]
-        plan["fresh"] = {}
+        plan["fresh"], plan["gone"] = {}, []
         self.change(pool, plan)
         plan["former"] = self._groups.renew(pool)
         return "upgrade.batch", seconds(self._world, "poll")
@@ -108,6 +108,8 @@ class Upgrades:
     def _batch(self, record: Json) -> Next:
         plan = record["plan"]
         if not plan["old"]:
+            if self._still_going(record):
+                return "upgrade.batch", seconds(self._world, "poll")
             self._groups.retire(self._state.pools[record["target"]], plan["former"])
             return None
         size = max(1, plan["surge"] + plan["unavailable"])
@@ -119,6 +121,12 @@ class Upgrades:
             return "upgrade.drain", 0.0
         self._grow(record, plan["batch"][: plan["surge"]])
         return "upgrade.wait", seconds(self._world, "poll")
+
+    def _still_going(self, record: Json) -> bool:
+        """Whether a removed node's VM is there still."""
+        gone = set(record["plan"]["gone"])
+        groups = self._state.pools[record["target"]]["_groups"]
+        return any(each["name"] in gone for group in groups for each in self._groups.instances(group))
 
     def _grow(self, record: Json, places: list[list[str]]) -> None:
         fresh = record["plan"]["fresh"]
@@ -163,6 +171,7 @@ class Upgrades:
             group = self._group(record, name)
             if group is not None:
                 self._groups.delete_member(group, instance)
+                plan["gone"].append(instance)
         short = len(plan["batch"]) - plan["surge"]
         again = plan["batch"][-short:] if short > 0 else []
         plan["batch"] = []

@@ -83,7 +83,10 @@ def test_a_missing_cluster_is_refused_in_googles_words_and_shape(stage: Stage) -
         ({"name": "Big", "initial_node_count": 1}, "cluster.name"),
         ({"name": "empty"}, "initial_node_count must be greater than zero"),
         ({"name": "old", "initial_node_count": 1, "initial_cluster_version": "1.10"}, '"1.10" is unsupported'),
-        ({"name": "odd", "initial_node_count": 1, "node_config": {"machine_type": "x9-huge"}}, "does not exist in zone"),
+        (
+            {"name": "odd", "initial_node_count": 1, "node_config": {"machine_type": "x9-huge"}},
+            "does not exist in zone",
+        ),
     ],
 )
 def test_a_cluster_that_cannot_be_is_refused(stage: Stage, body: dict[str, object], why: str) -> None:
@@ -111,9 +114,7 @@ def test_an_unknown_project_and_an_unknown_field_are_refused(stage: Stage) -> No
 
 
 def test_a_busy_cluster_takes_no_second_change(stage: Stage) -> None:
-    first = stage.rest.update_cluster(
-        request={"name": CLUSTER, "update": {"desired_logging_service": "none"}}
-    )
+    first = stage.rest.update_cluster(request={"name": CLUSTER, "update": {"desired_logging_service": "none"}})
     with pytest.raises(exceptions.BadRequest, match=f"incompatible operation {first.name}"):
         stage.rest.delete_cluster(name=CLUSTER)
     stage.done(first)
