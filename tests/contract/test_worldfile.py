@@ -148,7 +148,7 @@ POOL = {"name": "p", "machineType": "e2-medium", "zones": ["us-central1-a"]}
     ],
 )
 def test_a_mistake_is_told_with_file_place_and_remedy(tmp_path: Path, changes: Json, where: str, what: str) -> None:
-    reduced = {"provisioners": [], "workloads": [], "alertPolicies": []} if "clusters" in changes else {}
+    reduced: Json = {"provisioners": [], "workloads": [], "alertPolicies": []} if "clusters" in changes else {}
     path = written(tmp_path, reduced | changes)
     with pytest.raises(WorldFileError) as refused:
         worldfile.read(path)

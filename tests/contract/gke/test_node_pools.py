@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -192,7 +193,7 @@ def test_autopilot_clusters_take_no_pools(stage: Stage) -> None:
         stage.rest.create_node_pool(parent=f"{parent}/clusters/auto", node_pool=_snake(SPARE))
 
 
-def _snake(value: object) -> object:
+def _snake(value: Any) -> Any:
     """camelCase keys as the Python client takes them."""
     if isinstance(value, dict):
         return {
