@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,6 +49,13 @@ class Shell:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    def begun(self, *words: str) -> None:
+        """`gcloud container ... --async`, until its operation is over: gcloud itself looks only every few seconds."""
+        self.gcloud(*words, "--async")
+        operations = self.stage.world.table("gke.operations")
+        while any(each["operation"]["status"] != "DONE" for each in list(operations.values())):
+            time.sleep(0.05)
+
     def refused(self, *words: str) -> str:
         """What `gcloud container ...` complains about; it has to fail."""
         answer = self.run("gcloud", "container", *words)
@@ -64,13 +72,13 @@ def shell(served: Callable[..., Served], tmp_path: Path) -> Iterator[Shell]:
 
 
 def test_clusters_are_made_listed_described_and_deleted(shell: Shell) -> None:
-    shell.gcloud("clusters", "create", "fresh", "--zone=us-east1-b", "--num-nodes=1")
+    shell.begun("clusters", "create", "fresh", "--zone=us-east1-b", "--num-nodes=1")
     assert shell.stage.rest.get_cluster(name="projects/demo-project/locations/us-east1-b/clusters/fresh").endpoint
     listed = json.loads(shell.gcloud("clusters", "list", "--format=json"))
     assert [(each["name"], each["status"]) for each in listed] == [("serving", "RUNNING"), ("fresh", "RUNNING")]
     described = json.loads(shell.gcloud("clusters", "describe", "fresh", "--zone=us-east1-b", "--format=json"))
     assert described["currentNodeCount"] == 1
-    shell.gcloud("clusters", "delete", "fresh", "--zone=us-east1-b")
+    shell.begun("clusters", "delete", "fresh", "--zone=us-east1-b")
     assert [
         each.name for each in shell.stage.rest.list_clusters(parent="projects/demo-project/locations/-").clusters
     ] == ["serving"]
@@ -88,7 +96,7 @@ def test_what_is_wrong_with_clusters_is_said_in_googles_words(shell: Shell) -> N
 
 def test_node_pools_are_made_listed_described_updated_and_deleted(shell: Shell) -> None:
     at = ("--cluster=serving", *WHERE)
-    shell.gcloud(
+    shell.begun(
         "node-pools", "create", "extra", *at, "--machine-type=g2-standard-24", "--num-nodes=1", "--spot",
         "--node-locations=us-central1-b", "--accelerator=type=nvidia-l4,count=2", "--node-labels=a=b",
         "--node-taints=x=y:NoSchedule",
@@ -100,7 +108,7 @@ def test_node_pools_are_made_listed_described_updated_and_deleted(shell: Shell) 
     shell.gcloud("node-pools", "update", "extra", *at, "--node-labels=c=d")
     described = json.loads(shell.gcloud("node-pools", "describe", "extra", *at, "--format=json"))
     assert described["config"]["labels"] == {"c": "d"}
-    shell.gcloud("node-pools", "delete", "extra", *at)
+    shell.begun("node-pools", "delete", "extra", *at)
     kinds = json.loads(shell.gcloud("operations", "list", "--format=json"))
     assert [each["operationType"] for each in kinds] == ["CREATE_NODE_POOL", "UPDATE_CLUSTER", "DELETE_NODE_POOL"]
 
