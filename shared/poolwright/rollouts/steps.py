@@ -85,7 +85,7 @@ def _mutate(rollout: Rollout, *, now: float) -> Step:
     waiting = [target for target in wave.targets if target.state == "waiting"]
     if waiting:
         return Mutate(waiting[0])
-    return Become(msgspec.structs.replace(rollout, phase="verifying", reason=f"{wave.name}: its groups are changed"))
+    return Become(msgspec.structs.replace(rollout, phase="verifying", reason="its groups are changed"))
 
 
 def _watch(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step:

@@ -45,6 +45,8 @@ def handle(work: GroupWork, ports: Ports) -> Done:
     if image is None:
         return Done(f"{group.name} is left as it is: image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = pool_of(ports, ref, group)
+    if not pool.accelerators:  # an operation on the cluster tells of all its pools, and rollouts are for GPUs alone
+        return Done(f"{group.name} is left as it is: node pool {pool.ref.name} has no GPUs")
     outcome = bring_to_image(
         ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=work.cause
     )
