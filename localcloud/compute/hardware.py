@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from localcloud.compute.catalog import ACCELERATORS, Machine, accelerators_of, machine, machines_of
 from localcloud.compute.lists import aggregated, page
@@ -190,6 +191,7 @@ def _machine_type(project: str, zone: str, found: Machine) -> Resource:
     return shown
 
 
+@lru_cache(maxsize=512)
 def _machine_types(project: str, zone: str) -> list[Resource]:
     return [_machine_type(project, zone, each) for each in machines_of(zone)]
 

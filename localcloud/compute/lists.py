@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from bisect import bisect_right
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
@@ -32,7 +33,7 @@ def item_type(response: Descriptor) -> tuple[str, Descriptor]:
 
 
 def page(call: Call, items: list[Resource], *, kind: str = "", path: str = "") -> Answer:
-    """One page of a list, as the call asks: `filter`, `orderBy`, `maxResults`, `pageToken`."""
+    """One page of a list, as the call asks: `filter`, `orderBy`, `maxResults`, `pageToken`; `items` are in order."""
     name, _ = item_type(call.method.response.DESCRIPTOR)
     chosen, token = _page(call, [("", each) for each in items])
     answer: Answer = {}
@@ -72,18 +73,22 @@ def _page(call: Call, items: list[Scoped]) -> tuple[list[Scoped], str]:
         test = matcher(text, descriptor)
         items = [each for each in items if test(each[1])]
     newest_first = _newest_first(call.params.get("orderBy", ""))
-    items = sorted(items, key=lambda each: _key(each, newest_first), reverse=newest_first)
+    if newest_first:
+        items = sorted(items, key=_age, reverse=True)
+    start = 0
     if token := call.params.get("pageToken"):
-        after = _read_token(token)
-        items = [
-            each
-            for each in items
-            if (_key(each, newest_first) < after if newest_first else _key(each, newest_first) > after)
-        ]
+        start = _start(items, _read_token(token), newest_first)
     most = _most(call.params.get("maxResults"))
-    chosen = items[:most]
-    token = _make_token(_key(chosen[-1], newest_first)) if chosen and len(items) > most else ""
-    return chosen, token
+    chosen = items[start : start + most]
+    more = len(items) > start + most
+    return chosen, _make_token((_age if newest_first else _key)(chosen[-1])) if chosen and more else ""
+
+
+def _start(items: list[Scoped], after: list[str], newest_first: bool) -> int:
+    """Where a page begins that follows the item of this key, which may be gone by now."""
+    if newest_first:
+        return next((index for index, each in enumerate(items) if _age(each) < after), len(items))
+    return bisect_right(items, after, key=_key)
 
 
 def _newest_first(order: str) -> bool:
@@ -94,13 +99,17 @@ def _newest_first(order: str) -> bool:
     raise invalid("orderBy", order, "Sorting by the specified field or in the specified order is not supported.")
 
 
-def _key(item: Scoped, newest_first: bool) -> list[str]:
+def _key(item: Scoped) -> list[str]:
+    """The order of a list: by scope and name; errors, which have no name, by time and instance."""
     scope, resource = item
     name = str(resource.get("name") or resource.get("instance") or resource.get("timestamp") or "")
-    if newest_first:
-        return [str(resource.get("creationTimestamp") or resource.get("insertTime") or ""), scope, name]
     details = resource.get("instanceActionDetails", {})
-    return [scope, name, str(resource.get("id") or details.get("instance", ""))]
+    return [scope, name, str(details.get("instance", ""))]
+
+
+def _age(item: Scoped) -> list[str]:
+    scope, resource = item
+    return [str(resource.get("creationTimestamp") or resource.get("insertTime") or ""), scope, _key(item)[1]]
 
 
 def _most(given: Any) -> int:

@@ -135,7 +135,10 @@ class MemberMethods:
         path = self._managers.path(call)
         for parameter in ("filter", "orderBy"):
             call.params.pop(parameter, None)
-        return page(call, self._resources.table("groupErrors").get(path, []))
+        found = self._resources.table("groupErrors").get(path, [])
+        return page(
+            call, sorted(found, key=lambda each: (each["timestamp"], each["instanceActionDetails"]["instance"]))
+        )
 
     def list_configs(self, call: Call) -> Answer:
         """No group of the stand-in has configurations of single instances."""
