@@ -24,6 +24,13 @@ def handle(event: BuildStatus, ports: Ports) -> str:
     if environment is None:
         known = ", ".join(each.name for each in ports.environments)
         raise Refused("substitutions._ENV", f"there is no environment {name!r}", f"Use one of: {known}")
+    record(
+        ports,
+        kind="build heard",
+        subject=environment.name,
+        what=f"Cloud Build told of build {event.build_id[:8]}: {event.status}",
+        cause=f"{event.subscription} {event.build_id}",
+    )
     if ports.store.get(COLLECTION, event.build_id) is not None:
         return f"build {event.build_id} was taken already"
     try:
