@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
+from aiohttp import web
+
+from localcloud.calls import CallRecord
 from localcloud.certificates import Authority
 from localcloud.front_door import HttpHandler
 from localcloud.gke.state import State
 from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes.paths import parse
 
 Json = dict[str, Any]
 # Opens an HTTPS port for a handler, with a certificate of this authority; gives the port.
 OpenControlPlane = Callable[[HttpHandler, Authority], Awaitable[int]]
 # Cluster path, pod and node -> seconds from binding to Running.
 StartSeconds = Callable[[str, Json, Json], float]
+
+HOST = "kubernetes"
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 # Every reconciliation lets a burst of writes pass first.
 SETTLE_SECONDS = 0.05
@@ -57,11 +65,12 @@ class ControlPlanes:
 
     async def open(self, cluster: Json) -> None:
         """The cluster's API and its port; sets `endpoint` and `masterAuth`."""
-        api = self.start(cluster)
-        folder = Path(self._folder.name) / re.sub(r"[^a-z0-9]+", "-", cluster["_path"])
+        path = cluster["_path"]
+        self.start(cluster)
+        folder = Path(self._folder.name) / re.sub(r"[^a-z0-9]+", "-", path)
         folder.mkdir(exist_ok=True)
         authority = Authority(folder=folder, name=cluster["name"])
-        port = await self._open(cast(HttpHandler, api.handle), authority)
+        port = await self._open(self._noted(path), authority)
         certificate = base64.b64encode(authority.pem()).decode()
         cluster["masterAuth"]["clusterCaCertificate"] = certificate
         # The authority's key is never kept: after a restart nodes with the former certificate are let in still.
@@ -71,6 +80,25 @@ class ControlPlanes:
             **cluster.get("controlPlaneEndpointsConfig", {}),
             "ipEndpointsConfig": {"enabled": True, "enablePublicEndpoint": True, "publicEndpoint": cluster["endpoint"]},
         }
+
+    def _noted(self, path: str) -> HttpHandler:
+        """A cluster's API, with its calls in the log as Google's are: `nodes.patch`, `pods/eviction.create`."""
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if path not in self.apis:
+                return web.Response(status=503, text="the cluster is gone\n")
+            answer = await self.apis[path].handle(cast(web.Request, request))
+            if (target := parse(request.path)) is not None:
+                method = f"{target.plural}{f'/{target.subresource}' if target.subresource else ''}.{_verb(request)}"
+                where = {"cluster": path, "namespace": target.namespace, "name": target.name}
+                params = {key: value for key, value in where.items() if value} | await _body(request)
+                caller = request.headers.get("User-Agent", "")
+                self._world.calls.add(
+                    CallRecord(host=HOST, method=method, params=params, code=answer.status, caller=caller)
+                )
+            return answer
+
+        return handle
 
     def open_soon(self, cluster: Json) -> None:
         """The same without waiting."""
@@ -101,3 +129,19 @@ class ControlPlanes:
         following = self.apis[path].next_due()
         if following is not None:
             self._plan(path, max(following, self._world.simulation.now() + SETTLE_SECONDS))
+
+
+def _verb(request: web.BaseRequest) -> str:
+    """The API's own word for what a request does."""
+    if request.method == "GET" and request.query.get("watch") in ("true", "1"):
+        return "watch"
+    return _VERBS.get(request.method, request.method.lower())
+
+
+async def _body(request: web.BaseRequest) -> Json:
+    """A JSON body, as it came; nothing where it is something else."""
+    try:
+        found = json.loads(await request.read() or b"null")
+    except (ValueError, RecursionError):
+        return {}
+    return {"body": found} if found is not None else {}

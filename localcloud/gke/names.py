@@ -6,18 +6,17 @@ node_pool_id (https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from localcloud import projects
+from localcloud.compute.places import REGIONS, ZONES
 from localcloud.gke.refusals import invalid, not_found_location
 from localcloud.world import World
 
 ROOT = "https://container.googleapis.com/v1/"
 COMPUTE_ROOT = "https://www.googleapis.com/compute/v1/"
 
-_LOCATION = re.compile(r"[a-z]+-[a-z]+\d+(-[a-z])?")
 # Zones that GKE takes for a regional cluster that names none; a, b and c elsewhere.
 _LETTERS = {"us-east1": "bcd", "europe-west1": "bcd", "us-central1": "abf"}
 
@@ -60,7 +59,7 @@ def target_of(params: dict[str, Any], world: World) -> Target:
     named = dict(zip(parts[::2], parts[1::2], strict=False))
     project = named.get("projects") or str(params.get("projectId", ""))
     location = named.get("locations") or named.get("zones") or str(params.get("zone") or "-")
-    if location != "-" and not _LOCATION.fullmatch(location):
+    if location != "-" and location not in REGIONS and location not in ZONES:
         raise not_found_location(location)
     return Target(
         project=project_id(project, world),

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from localcloud.compute.catalog import ACCELERATORS, machine
+from localcloud.compute.places import ZONES
 from localcloud.gke import refusals, versions
-from localcloud.gke.names import Target
+from localcloud.gke.names import Target, region_of
 
 Json = dict[str, Any]
 
@@ -29,6 +30,7 @@ def new_pool(body: Json, *, target: Target, cluster: Json) -> Json:
     if not NAME.fullmatch(name):
         raise bad_name("node_pool.name", name)
     zones = list(body.get("locations") or cluster["locations"])
+    check_zones(zones, cluster)
     config = node_config(body.get("config") or {}, autopilot=bool((cluster.get("autopilot") or {}).get("enabled")))
     check_place(config, zones)
     count = int(body.get("initialNodeCount", 0))
@@ -95,6 +97,14 @@ def image_type(given: str) -> str:
     if given.upper() not in versions.IMAGE_TYPES:
         raise refusals.invalid(f'Image type "{given}" is not supported.')
     return given.upper()
+
+
+def check_zones(zones: list[str], cluster: Json) -> None:
+    """400 for a zone that is none, or in another region than the cluster."""
+    region = region_of(cluster["location"])
+    for zone in zones:
+        if ZONES.get(zone) != region:
+            raise refusals.invalid(f'Location "{zone}" is not a zone of the cluster\'s region "{region}".')
 
 
 def check_place(config: Json, zones: list[str]) -> None:

@@ -16,7 +16,7 @@ from localcloud.gke.facts import taint_text
 from localcloud.gke.groups import Groups
 from localcloud.gke.kubelets import Kubelets
 from localcloud.gke.operations import Operations
-from localcloud.gke.pool_defaults import check_place, check_skew, image_type
+from localcloud.gke.pool_defaults import check_place, check_skew, check_zones, image_type
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
 from localcloud.gke.upgrades import Upgrades
@@ -64,6 +64,7 @@ class PoolUpdates:
             check_skew(wanted, cluster)
             check_place(pool["config"] | config, pool["locations"])
             return self._upgrades.start(call, target.pool_path, version=wanted, config=config)
+        check_zones(list(params.get("locations") or []), cluster)
         for name in _SETTINGS:
             if params.get(name):
                 pool[name] = _merged(pool.get(name), params[name])

@@ -21,6 +21,7 @@ from localcloud.gke.node_pools import NodePools
 from localcloud.gke.operations import Operations
 from localcloud.gke.pool_defaults import new_pool
 from localcloud.gke.pool_updates import PoolUpdates
+from localcloud.gke.rotation import Rotation
 from localcloud.gke.state import State
 from localcloud.gke.upgrades import Upgrades
 from localcloud.kubernetes import KubernetesApi
@@ -55,6 +56,7 @@ class Gke:
         self.cluster_methods = Clusters(self.state, self.operations, self.lifecycle, updates)
         pool_updates = PoolUpdates(self.state, self.operations, self.groups, self.kubelets, self.upgrades)
         self._node_pools = NodePools(self.state, self.operations, self.groups, pool_updates, self.upgrades)
+        self._rotation = Rotation(self.state, self.operations, self.groups)
         NodeImages(compute, world).publish()
         self.kubelets.go_on()
 
@@ -69,6 +71,7 @@ class Gke:
             **self.cluster_methods.handlers(),
             **self._cluster_updates.handlers(),
             **self._node_pools.handlers(),
+            **self._rotation.handlers(),
             "GetOperation": self.operations.get,
             "ListOperations": self.operations.list,
             "CancelOperation": self.operations.cancel,
@@ -102,8 +105,7 @@ class Gke:
     async def go_on(self) -> None:
         """After a saved world was loaded: every cluster's control plane opens again."""
         for cluster in self.state.clusters.values():
-            if cluster["endpoint"]:
-                await self.planes.open(cluster)
+            await self.planes.open(cluster)
 
     def kubeconfig(self) -> Json:
         """A kubectl configuration for all clusters, named as gcloud names them."""

@@ -98,8 +98,9 @@ def test_a_pool_without_nodes_costs_no_wait_for_any(stage: Stage) -> None:
         ({"config": {"machine_type": "g9"}}, exceptions.BadRequest, 'Machine type with name "g9" does not exist'),
         ({"version": "1.35"}, exceptions.BadRequest, "must not be greater than the master version"),
         ({"config": {"image_type": "BEOS"}}, exceptions.BadRequest, "BEOS"),
-        ({"config": {"accelerators": [{"accelerator_count": 1, "accelerator_type": "nvidia-tesla-p4"}]},
-          "locations": ["us-east5-a"]}, exceptions.BadRequest, "does not exist in zone"),
+        ({"config": {"accelerators": [{"accelerator_count": 1, "accelerator_type": "nvidia-b9000"}]}},
+         exceptions.BadRequest, 'Accelerator type "nvidia-b9000" does not exist in zone'),
+        ({"locations": ["us-east5-a"]}, exceptions.BadRequest, "us-east5-a"),
     ],
 )  # fmt: skip
 def test_a_pool_that_cannot_be_is_refused(
