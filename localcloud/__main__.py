@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from localcloud.keeping import KeptWorldError
 from localcloud.stack import Stack
 from localcloud.worldfile import WorldFileError
 
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         return asyncio.run(_serve(options))
-    except WorldFileError as wrong:
+    except (WorldFileError, KeptWorldError) as wrong:
         print(f"localcloud: {wrong}", file=sys.stderr)
         return 2
     except OSError as wrong:
@@ -61,11 +62,22 @@ def _parser() -> argparse.ArgumentParser:
         help="serve a local Google Cloud on loopback",
         epilog="example: python -m localcloud serve --state localcloud/worlds/small.yaml --speed 60",
     )
-    serve.add_argument("--port", type=int, default=0, metavar="N", help="port of the HTTPS proxy (default: a free one)")
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="the HTTPS proxy's port, which also answers for every API by its path; the APIs' own ports follow it "
+        "where they are free (default: any free ones)",
+    )
     serve.add_argument("--project", metavar="ID", help="project id (default: the world's, else local-project)")
     serve.add_argument("--state", type=Path, metavar="FILE.yaml", help="a world to begin with")
     serve.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep the world here, and go on from it at the next start"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep the world here, whatever happens to this process, and go on from it at the next start; --state then "
+        "counts the first time only (without --data every start begins the world anew)",
     )
     serve.add_argument(
         "--speed", type=_speed, default=1.0, metavar="X", help="how many seconds of the world in one of yours"
@@ -78,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
         )  # fmt: skip
     serve.add_argument("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is no port; give one from 1 to 65535, or 0 for a free one")
+    return port
 
 
 def _speed(text: str) -> float:

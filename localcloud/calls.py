@@ -22,7 +22,12 @@ class CallRecord:
     @property
     def mutating(self) -> bool:
         """Whether the call could have changed the world."""
-        return not self.method.rpartition(".")[2].lower().startswith(READS)
+        return changes(self.method)
+
+
+def changes(method: str) -> bool:
+    """Whether a call of `service.Method` could change the world."""
+    return not method.rpartition(".")[2].lower().startswith(READS)
 
 
 class CallLog:

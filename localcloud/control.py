@@ -44,6 +44,7 @@ class Control:
                 return web.json_response({"error": f"no fault: {wrong}"}, status=400)
         elif request.method == "PUT" and request.path.startswith("/tables/"):
             self._world.table(request.path.removeprefix("/tables/")).update(json.loads(await request.read()))
+            self._world.keep()
         else:
             return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)
         return web.json_response({})

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from grpc_status import rpc_status
 
-from localcloud import schema
+from localcloud import calls, schema
 from localcloud.batch import answer_batch
 from localcloud.calls import CallRecord
 from localcloud.errors import GoogleError, bad_request
@@ -93,6 +93,8 @@ class Api:
             if fault is not None and fault.status and not fault.after_effect:
                 raise fault.error()
             answer = await self._handle(name, call)
+            if calls.changes(short):
+                self.world.keep()
             if fault is not None and fault.status:
                 raise fault.error()
         except GoogleError as error:
@@ -132,11 +134,7 @@ class Api:
         self, verb: str, path: str, query: list[tuple[str, str]], body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, Answer | str | None]:
         """One REST call: HTTP status and JSON (or Google's HTML page for a path that is no method)."""
-        for alias, real in self.aliases.items():
-            if path.startswith(alias):
-                path = real + path[len(alias) :]
-                break
-        found = self._route(headers.get("X-HTTP-Method-Override", verb).upper(), path)
+        found = self._route(headers.get("X-HTTP-Method-Override", verb).upper(), self._real(path))
         if found is None:
             return 404, _not_found_page(path)
         rule, method, variables = found
@@ -153,6 +151,15 @@ class Api:
         fields = dict(query).get("fields") or dict(query).get("$fields")
         result = schema.to_json(message)
         return 200, select(result, fields) if fields else result
+
+    def knows(self, request: web.BaseRequest) -> bool:
+        """Whether the request's path is one of this API's methods."""
+        verb, path = request.headers.get("X-HTTP-Method-Override", request.method), request.rel_url.raw_path
+        return self._route(verb.upper(), self._real(path)) is not None
+
+    def _real(self, path: str) -> str:
+        alias = next((each for each in self.aliases if path.startswith(each)), "")
+        return self.aliases[alias] + path[len(alias) :] if alias else path
 
     def _route(self, verb: str, path: str) -> tuple[schema.HttpRule, Method, dict[str, str]] | None:
         for rule, method in self._by_verb.get(verb, []):

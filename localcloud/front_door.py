@@ -1,7 +1,8 @@
 """One kind of listener for everything: HTTP/1.1, gRPC (HTTP/2) and an HTTPS proxy, told apart by the first bytes.
 
 A port serves one host (`compute.googleapis.com`); the proxy's port serves whatever CONNECT names, behind TLS with
-a certificate of the throw-away CA. HTTP/1.1 goes to an aiohttp handler, HTTP/2 is passed on to the gRPC server.
+a certificate of the throw-away CA, and what comes to it directly. HTTP/1.1 goes to an aiohttp handler, HTTP/2 is
+passed on to the gRPC server.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from localcloud.certificates import Authority
 log = logging.getLogger(__name__)
 
 HttpHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+CONNECT = b"CONNECT "
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -34,12 +36,18 @@ class Backend:
 
 
 class Door(asyncio.Protocol):
-    """One connection, until we know what it speaks; then the right protocol takes the transport over."""
+    """One connection, until we know what it speaks; then the right protocol takes the transport over.
 
-    def __init__(self, *, backends: Mapping[str, Backend], host: str | None, authority: Authority) -> None:
+    `host`: whose port it is; None for the proxy's, where `front` answers those who name no host by CONNECT.
+    """
+
+    def __init__(
+        self, *, backends: Mapping[str, Backend], host: str | None, authority: Authority, front: Backend | None = None
+    ) -> None:
         self._backends = backends
         self._host = host
         self._authority = authority
+        self._front = front
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,14 +59,15 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Decide as soon as the first bytes allow."""
         self._buffer += data
-        if self._host is None:
+        backend = self._front if self._host is None else self._backends[self._host]
+        if backend is None or (self._host is None and CONNECT.startswith(self._buffer[: len(CONNECT)])):
             self._connect()
-        elif self._backends[self._host].raw is not None:
-            self._pass_on(self._backends[self._host].raw)
+        elif backend.raw is not None:
+            self._pass_on(backend.raw)
         elif self._buffer.startswith(HTTP2_PREFACE):
-            self._pass_on(self._backends[self._host].grpc)
+            self._pass_on(backend.grpc)
         elif not HTTP2_PREFACE.startswith(self._buffer[: len(HTTP2_PREFACE)]):
-            self._speak_http()
+            self._speak_http(backend)
 
     def _connect(self) -> None:
         """An HTTPS proxy's CONNECT."""
@@ -67,11 +76,7 @@ class Door(asyncio.Protocol):
                 self._refuse(431, "the request's head is too large")
             return
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        verb, _, rest = head.decode("latin-1").partition(" ")
-        target = rest.partition(" ")[0]
-        if verb != "CONNECT":
-            self._refuse(405, "this is an HTTPS proxy: it takes CONNECT only")
-            return
+        target = head[len(CONNECT) :].decode("latin-1").partition(" ")[0]
         name, _, port = target.rpartition(":")
         name = name.strip("[]")
         transport = self._open()
@@ -96,8 +101,7 @@ class Door(asyncio.Protocol):
             return
         self._transport = secured
 
-    def _speak_http(self) -> None:
-        backend = self._backends[cast(str, self._host)]
+    def _speak_http(self, backend: Backend) -> None:
         if backend.http is None:
             self._refuse(404, f"{self._host} speaks only gRPC here")
             return

@@ -87,19 +87,29 @@ class Simulation:
         while not done() and self._queue and self._queue[0][0] <= end:
             self.advance(max(0.0, self._queue[0][0] - self._now))
 
+    def planned(self, event: str) -> bool:
+        """Whether `event` waits for its time."""
+        return any(name == event for _, _, name, _ in self._queue)
+
     def saved(self) -> dict[str, Any]:
-        """The queue as JSON, delays relative to now."""
+        """The queue as JSON, delays in the world's seconds from now, and the dice as they lie."""
+        now = self.now()
+        version, dice, gauss = self.random.getstate()
         return {
             "now": self._now,
-            "queue": [[due - self.now(), event, args] for due, _, event, args in sorted(self._queue)],
+            "dice": [version, list(dice), gauss],
+            "queue": [[(due - now) * self.speed, event, args] for due, _, event, args in sorted(self._queue)],
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from what `saved` gave."""
+        """Go on from what `saved` gave: nothing else is planned any more, and no id is made twice."""
         if self.manual:
             self._now = saved["now"]
+        version, dice, gauss = saved["dice"]
+        self.random.setstate((version, tuple(dice), gauss))
+        self._queue.clear()
         for delay, event, args in saved["queue"]:
-            self.after(delay * self.speed, event, *args)
+            self.after(delay, event, *args)
 
     def _carry_out_next(self) -> None:
         _, _, event, args = heapq.heappop(self._queue)

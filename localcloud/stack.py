@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from aiohttp import web
+
 from localcloud import credentials, emulators, worldfile
 from localcloud.certificates import Authority
 from localcloud.cloud_build import CloudBuild
@@ -17,10 +19,13 @@ from localcloud.compute import Compute
 from localcloud.control import Control
 from localcloud.front_door import HttpHandler
 from localcloud.gke import Gke
+from localcloud.keeping import Keeper, KeptWorldError
 from localcloud.monitoring import Monitoring
 from localcloud.pubsub import HOST as PUBSUB
 from localcloud.pubsub import PubSub
 from localcloud.pubsub.push import Deliver
+from localcloud.resource_manager import HOST as RESOURCE_MANAGER
+from localcloud.resource_manager import ResourceManager
 from localcloud.server import Listeners
 from localcloud.service_usage import HOST as SERVICE_USAGE
 from localcloud.service_usage import ServiceUsage
@@ -55,7 +60,7 @@ class Stack:
     """Put together, started once, stopped once. `folder` holds keys, certificates and logs while it runs.
 
     `deliver`: takes pushes of the embedded Pub/Sub into its own hands. `data`: a folder in which the world is kept, so
-    that the next start goes on where this one stopped.
+    that the next start goes on where this one stopped; `state` is then how the world begins, the first time.
     """
 
     def __init__(
@@ -77,14 +82,18 @@ class Stack:
         self._pubsub_choice = pubsub
         self._firestore_choice = firestore
         self._plan = worldfile.read(state) if state else None
-        self._saved = data / "world.json" if data else None
-        named = self._plan.project if self._plan else None
+        self._data = data.absolute() if data else None
+        self._keeper = Keeper(self._data) if self._data else None
+        self._kept = self._keeper if self._keeper and self._keeper.has_world else None
+        named, number = self._project()
+        if self._kept and project not in (None, named):
+            raise KeptWorldError(f"{data} holds a world of the project {named}, not {project}; name another folder")
         simulation = Simulation(
             speed=speed, manual=manual, seed=seed if seed is not None else self._plan.seed if self._plan else 0
         )
         self.world = World(
-            project=project or named or "local-project",
-            project_number=self._plan.project_number if self._plan else "314159265358",
+            project=project or named,
+            project_number=number,
             simulation=simulation,
         )
         self.listeners = Listeners(folder=folder)
@@ -95,7 +104,7 @@ class Stack:
         self.pubsub: PubSub | None = None
         self._official_pubsub: emulators.OfficialPubSub | None = None
         self._emulators: list[emulators.Running] = []
-        self._life: asyncio.Task[None] | None = None
+        self._life: list[asyncio.Task[None]] = []
         simulation.on("scheduler.tick", self._tick)
 
     async def start(self, *, port: int = 0) -> Manifest:
@@ -107,6 +116,7 @@ class Stack:
         self.listeners.serve_http("storage.googleapis.com", self.cloud_build.logs.serve_bucket)
         self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
         tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []})
+        self.listeners.serve_http(RESOURCE_MANAGER, ResourceManager(self.world).serve)
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
         for host in ("oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"):
@@ -114,17 +124,21 @@ class Stack:
         await self.listeners.open(port=port)
         await self._load()
         if not self.world.simulation.manual:
-            self.world.simulation.after(TICK_SECONDS, "scheduler.tick")
-            self._life = asyncio.create_task(self.world.simulation.run())
+            if not self.world.simulation.planned("scheduler.tick"):
+                self.world.simulation.after(TICK_SECONDS, "scheduler.tick")
+            self._life.append(asyncio.create_task(self.world.simulation.run()))
+        if self._keeper is not None:
+            self._keeper.keep(self.world)
+            self._life.append(asyncio.create_task(self._keeper.keep_on(self.world)))
         return self._manifest(parts)
 
     async def stop(self) -> None:
         """Keep the world if it has a place, close the ports, stop what was started."""
-        self.save()
-        if self._life is not None:
-            self._life.cancel()
+        self.world.keep()
+        for life in self._life:
+            life.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._life
+                await life
         if self._official_pubsub is not None:
             await self._official_pubsub.close()
         if self.pubsub is not None:
@@ -132,16 +146,17 @@ class Stack:
         await self.listeners.close()
         for emulator in self._emulators:
             emulator.stop()
+        if self._keeper is not None:
+            self._keeper.close()
 
-    def save(self) -> None:
-        """Write the world to its place, if it has one."""
-        if self._saved is not None:
-            self._saved.parent.mkdir(parents=True, exist_ok=True)
-            self.world.save(self._saved)
+    def _project(self) -> tuple[str, str]:
+        """Id and number: the kept world's, else the world file's, else made up ones."""
+        source = self._kept or self._plan
+        return (source and source.project) or "local-project", (source and source.project_number) or "314159265358"
 
     async def _load(self) -> None:
-        if self._saved is not None and self._saved.exists():
-            self.world.load(self._saved)
+        if self._kept is not None:
+            self._kept.load(self.world)
             await self.gke.go_on()
         elif self._plan is not None:
             await worldfile.load(
@@ -177,7 +192,13 @@ class Stack:
         return "official emulator"
 
     async def _open_control_plane(self, handler: HttpHandler, authority: Authority) -> int:
-        return await self.listeners.open_tls(handler, authority=authority)
+        async def kept(request: web.BaseRequest) -> web.StreamResponse:
+            answer = await handler(request)
+            if request.method not in ("GET", "HEAD"):
+                self.world.keep()
+            return answer
+
+        return await self.listeners.open_tls(kept, authority=authority)
 
     def _tick(self) -> None:
         """Cloud Scheduler's minute."""
@@ -205,7 +226,7 @@ class Stack:
             "PUBSUB_EMULATOR_HOST": endpoints[PUBSUB].removeprefix("http://"),
             "POOLWRIGHT_PROJECT": project,
             "POOLWRIGHT_ENDPOINTS": json.dumps(endpoints),
-            "POOLWRIGHT_STORE": f"sqlite:{self._folder / 'poolwright.db'}",
+            "POOLWRIGHT_STORE": f"sqlite:{(self._data or self._folder) / 'poolwright.db'}",
         }
         if FIRESTORE in endpoints:
             env |= {"FIRESTORE_EMULATOR_HOST": endpoints[FIRESTORE].removeprefix("http://")}
@@ -226,6 +247,8 @@ def _gcloud_endpoints(endpoints: dict[str, str]) -> dict[str, Any]:
         "CLOUDBUILD": ("cloudbuild.googleapis.com", "/"),
         "MONITORING": ("monitoring.googleapis.com", "/"),
         "PUBSUB": (PUBSUB, "/"),
+        "STORAGE": ("storage.googleapis.com", "/storage/v1/"),
+        "CLOUDRESOURCEMANAGER": (RESOURCE_MANAGER, "/"),
         "LOGGING": ("logging.googleapis.com", "/"),
         "SERVICEUSAGE": (SERVICE_USAGE, "/"),
     }

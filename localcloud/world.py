@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from localcloud.calls import CallLog
 from localcloud.faults import Faults
@@ -35,6 +36,8 @@ class World:
         self.faults = Faults(simulation.random)
         self.tables: dict[str, Table] = {}
         self.publish: Publisher = self._publish_nowhere
+        # Called after every write and before its answer: whoever keeps the world writes it down.
+        self.keep: Callable[[], None] = _keep_nothing
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
 
     def table(self, name: str) -> Table:
@@ -62,20 +65,29 @@ class World:
 
     def dump(self) -> dict[str, Any]:
         """The whole world as JSON."""
-        return {"project": self.project, "tables": self.tables, "simulation": self.simulation.saved()}
+        return {
+            "project": self.project,
+            "projectNumber": self.project_number,
+            "tables": self.tables,
+            "simulation": self.simulation.saved(),
+        }
 
     def save(self, path: Path) -> None:
         """Write the world so that `load` goes on from here; the old file stays whole until the new one is."""
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(self.dump()), "utf-8")
+        fresh.write_bytes(msgspec.json.encode(self.dump()))
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
         """Go on from a saved world."""
-        saved = json.loads(path.read_text("utf-8"))
+        saved = msgspec.json.decode(path.read_bytes())
         self.tables.clear()
         self.tables.update(saved["tables"])
         self.simulation.restore(saved["simulation"])
 
     def _publish_nowhere(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
         log.debug("no Pub/Sub is connected: message for %s (%d bytes) goes nowhere", topic, len(data))
+
+
+def _keep_nothing() -> None:
+    """The world lives as long as its process."""
