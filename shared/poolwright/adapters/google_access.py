@@ -16,6 +16,20 @@ from poolwright.adapters.google_errors import translated
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
+class _TokenAlone(Credentials):  # type: ignore[misc]
+    """Another's token and nothing else. A service account's credentials also ask iamcredentials.googleapis.com, in the
+    background, where they may be used; a stand-in's are known there to nobody."""
+
+    def __init__(self, source: Credentials) -> None:
+        super().__init__()
+        self._source = source
+
+    def refresh(self, request: Any) -> None:
+        """A new token from the source's own place."""
+        self._source.refresh(request)
+        self.token, self.expiry = self._source.token, self._source.expiry
+
+
 class GoogleAccess:
     """`endpoints` names the URL of an API that is not where Google has it (Google host name -> URL)."""
 
@@ -27,9 +41,11 @@ class GoogleAccess:
         """Application default credentials. With a stand-in (an http URL) nobody's are looked for, unless a file of them
         is named: nothing of the machine's own is to go over the line in clear text."""
         stand_in = any(url.startswith("http://") for url in self._endpoints.values())
-        if stand_in and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        if not stand_in:
+            return google.auth.default(scopes=[SCOPE])[0]
+        if not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             return AnonymousCredentials()
-        return google.auth.default(scopes=[SCOPE])[0]
+        return _TokenAlone(google.auth.default(scopes=[SCOPE])[0])
 
     @cached_property
     def session(self) -> AuthorizedSession:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -45,6 +48,28 @@ def test_credentials_that_are_named_are_used_on_a_stand_in_too(canned: Canned, k
     assert sent[GROUP_PATH].startswith("Bearer ")
     assert sent[TEMPLATE_PATH] == "Bearer ya29.given"
     assert access.token() == "ya29.given"
+
+
+def test_with_a_stand_in_nobody_else_is_asked(
+    canned: Canned, key_file: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_file(f"{canned.url}/token")
+    canned.tell("POST", "/token", (200, TOKEN))
+    canned.tell("GET", GROUP_PATH, (200, {"name": "g"}))
+    canned.tell("GET", TEMPLATE_PATH, (200, {"name": "t"}))
+    before, asked, look_up = threading.enumerate(), set[str](), socket.getaddrinfo
+
+    def note(host: str, *more: Any, **named: Any) -> Any:
+        asked.add(host)
+        return look_up(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    compute = ComputeEngine(GoogleAccess({HOST: canned.url}))
+    compute.group(GroupRef("p", "z", "g"))
+    compute.template("projects/p/global/instanceTemplates/t")
+    for thread in set(threading.enumerate()) - set(before):
+        thread.join(1)
+    assert asked == {"127.0.0.1"}
 
 
 def test_a_token_is_fetched_once_while_it_is_good(canned: Canned, key_file: Callable[[str], None]) -> None:

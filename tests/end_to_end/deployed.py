@@ -1,0 +1,176 @@
+"""poolwright as it deploys, on a stand-in of its own: the pieces of the demo, without the person who watches."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+from google.cloud import pubsub_v1
+from rich.console import Console
+
+from localcloud.demo.screen import Row, Screen
+from localcloud.demo.stage import Options, Stage, stage
+from localcloud.demo.story import TooLong
+from localcloud.deployment import DEAD_LETTERS
+from poolwright import bootstrap
+from poolwright.services.ports import Ports
+
+ROOT = Path(__file__).resolve().parents[2]
+WORLDS = ROOT / "localcloud" / "worlds"
+PYTHON = ROOT / "build" / "functions-venv" / "bin" / "python"
+COLLECTIONS = ("builds", "environments", "leases", "provisioners", "records", "refusals", "rollouts")
+PATIENCE_SECONDS = 60.0
+
+Kind = Literal["embedded", "official"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What runs, and how a test looks at it."""
+
+    stage: Stage
+    screen: Screen
+
+    @property
+    def project(self) -> str:
+        return self.stage.story.cloud.project
+
+    @property
+    def ports(self) -> Ports:
+        """poolwright's own ports, for the test's eyes."""
+        return self.stage.story.ports
+
+    def rows(self, act: Callable[[], None]) -> list[Row]:
+        """Play an act of the demo; what it expected and found."""
+        before = len(self.screen.rows)
+        try:
+            act()
+        except TooLong as late:
+            raise AssertionError(f"{late}; the timeline so far:\n{self.timeline()}") from None
+        return self.screen.rows[before:]
+
+    def timeline(self) -> str:
+        """What the demo would have shown."""
+        shown = self.screen.console.file
+        return shown.getvalue() if isinstance(shown, StringIO) else ""
+
+    # Pub/Sub
+
+    def publish(self, topic: str, data: bytes, **attributes: str) -> str:
+        """Publish as anybody may; the message id."""
+        publisher = self.stage.story.cloud.publisher
+        return str(publisher.publish(publisher.topic_path(self.project, topic), data, **attributes).result(timeout=30))
+
+    def dead_letters(self) -> list[Any]:
+        """The messages in the dead-letter topic's subscription, which stay there."""
+        with pubsub_v1.SubscriberClient() as subscriber:
+            name = subscriber.subscription_path(self.project, DEAD_LETTERS)
+            found: dict[str, Any] = {}
+            while True:
+                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is what is wanted here
+                    pulled = subscriber.pull(subscription=name, max_messages=100, return_immediately=True, timeout=10)
+                if not pulled.received_messages:
+                    break
+                found |= {each.message.message_id: each for each in pulled.received_messages}
+            if found:
+                ids = [each.ack_id for each in found.values()]
+                subscriber.modify_ack_deadline(subscription=name, ack_ids=ids, ack_deadline_seconds=0)
+            return [each.message for each in found.values()]
+
+    # The functions
+
+    def post(self, function: str, body: Json | bytes, **headers: str) -> tuple[int, str]:
+        """Push a body to a function as Pub/Sub does; status and text of its answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.stage.deployment.functions[function].url,
+            data=data,
+            headers={"Content-Type": "application/json", **headers},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def log_text(self, function: str) -> str:
+        """A function's whole output."""
+        return self.stage.deployment.functions[function].log.read_text("utf-8")
+
+    def lines(self, function: str, *, message_id: str = "") -> list[Json]:
+        """A function's structured log lines, all or those about a message."""
+        found = [json.loads(line) for line in self.log_text(function).splitlines() if line.startswith("{")]
+        return [line for line in found if message_id in ("", labels(line).get("message_id"))]
+
+    # The world and the store
+
+    def documents(self) -> dict[str, dict[str, Json]]:
+        """Everything in the store, by collection and key."""
+        return {name: {each.key: each.body for each in self.ports.store.all(name)} for name in COLLECTIONS}
+
+    def changes(self) -> list[Json]:
+        """Calls that changed something at Google's or the clusters' APIs since `forget`; Pub/Sub's own left out."""
+        return [
+            call
+            for call in self.control("GET", "/calls")
+            if call["mutating"] and call["code"] < 400 and not call["host"].startswith(("pubsub", "oauth2"))
+        ]
+
+    def forget(self) -> None:
+        """Begin a new log of calls."""
+        self.control("DELETE", "/calls")
+
+    def control(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Ask the stand-in what no Google API offers (localcloud/control.py)."""
+        url = self.stage.manifest["endpoints"]["localcloud"] + path
+        data = json.dumps(body).encode() if body is not None else None
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=30) as answer:
+            return json.load(answer)
+
+
+def labels(line: Json) -> Mapping[str, str]:
+    """A log line's labels."""
+    found: Mapping[str, str] = line.get("logging.googleapis.com/labels", {})
+    return found
+
+
+def eventually(what: str, look: Callable[[], Any], *, patience: float = PATIENCE_SECONDS) -> Any:
+    """What `look` finds once it finds something."""
+    end = time.monotonic() + patience
+    while not (found := look()):
+        assert time.monotonic() < end, f"{what} did not come"
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def deployed(
+    archive: Path,
+    folder: Path,
+    *,
+    kind: Kind = "embedded",
+    state: Path = WORLDS / "small.yaml",
+    speed: float = 120.0,
+    without: Sequence[str] = (),
+) -> Iterator[Deployed]:
+    """A fresh world with poolwright deployed on it from `archive`; `without`: subscriptions left out."""
+    assert PYTHON.exists(), f"{PYTHON} is missing: run `make setup`"
+    screen = Screen(Console(file=StringIO(), width=200))
+    options = Options(
+        archive=archive, python=PYTHON, folder=folder, state=state, speed=speed, without=without, pubsub=kind,
+        firestore=kind,
+    )  # fmt: skip
+    bootstrap._of_process.cache_clear()
+    with stage(options, screen) as running:
+        yield Deployed(running, screen)
