@@ -11,7 +11,7 @@ SOURCES := $(shell find functions shared/poolwright environments -name '*.py' -o
 DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \
 	$(if $(WITHOUT),--without $(WITHOUT)) $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(FIRESTORE),--firestore $(FIRESTORE))
 
-.PHONY: help setup demo test test-all lint types layers check package bench clean
+.PHONY: help setup demo test test-slow lint types layers check package bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -24,8 +24,8 @@ demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story o
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
 	@$(RUN) -m pytest -q -m "not slow" $(TESTS)
 
-test-all: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every test
-	@$(RUN) -m pytest -q $(TESTS)
+test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes too long for every day
+	@$(RUN) -m pytest -q -m slow $(TESTS)
 
 lint: $(VENV)/.done ## Style
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .

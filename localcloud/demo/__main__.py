@@ -9,7 +9,7 @@ from pathlib import Path
 
 from localcloud.demo.screen import Screen
 from localcloud.demo.stage import Options, Stage, stage
-from localcloud.demo.story import TooLong
+from localcloud.demo.story import PATIENCE_SECONDS, TooLong
 from localcloud.worldfile import WorldFileError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,12 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(
         archive=given.archive,
         python=given.python.absolute(),
-        folder=_fresh(ROOT / "build" / "demo"),
+        folder=_fresh(given.folder.absolute()),
         state=given.state,
         seed=given.seed,
         without=given.without,
         pubsub=given.pubsub,
         firestore=given.firestore,
+        patience=given.patience,
     )
     screen.title(f"poolwright · {given.state.name} · a minute of the cloud is a second here")
     try:
@@ -58,14 +59,15 @@ def _keep(running: Stage, screen: Screen) -> None:
     lines = [f"export {name}='{value}'" for name, value in sorted(running.manifest["env"].items())]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     cluster = running.story.world.clusters[0]
+    context = running.story.cloud.context(cluster.name)
     screen.console.print(
         f"\n[bold]It goes on running.[/] In another terminal:\n\n"
         f"  source {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n"
         "  gcloud compute instance-groups managed list\n"
         "  gcloud compute instance-templates list\n"
         f"  gcloud container node-pools list --cluster {cluster.name} --location {cluster.location}\n"
-        f"  kubectl --context {cluster.name} get nodes\n"
-        f"  kubectl --context {cluster.name} get nodeprovisioners\n\n"
+        f"  kubectl --context {context} get nodes\n"
+        f"  kubectl --context {context} describe nodeprovisioners\n\n"
         f"The functions' logs are in {running.folder}. Press Enter here to end it.",
         soft_wrap=True,
     )
@@ -79,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, default=SMALL, metavar="FILE.yaml", help="the world that is played")
     parser.add_argument("--seed", type=int, metavar="N", help="of the world's dice")
     parser.add_argument("--without", action="append", default=[], metavar="SUBSCRIPTION", help="leave one out")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "demo", help="where logs go; emptied first")
+    parser.add_argument("--patience", type=float, default=PATIENCE_SECONDS, metavar="SECONDS", help="for any one thing")
     parser.add_argument("--keep", action="store_true", help="leave it running afterwards")
     for name in ("pubsub", "firestore"):
         parser.add_argument(f"--{name}", choices=("auto", "embedded", "official"), default="auto")

@@ -16,7 +16,7 @@ from localcloud import deployment, worldfile
 from localcloud.demo import environment
 from localcloud.demo.cloud import Cloud
 from localcloud.demo.screen import Screen
-from localcloud.demo.story import Story
+from localcloud.demo.story import PATIENCE_SECONDS, Story
 from localcloud.plan import Plan
 
 SPEED = 60.0
@@ -35,6 +35,7 @@ class Options:
     without: Sequence[str] = ()
     pubsub: str = "auto"
     firestore: str = "auto"
+    patience: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
             deployed.start()
         with screen.setting_up(f"{len(deployment.SUBSCRIPTIONS)} push subscriptions ({manifest['parts']['pubsub']})"):
             deployed.subscribe(without=options.without, retry=manifest["parts"]["pubsub"] == "embedded")
-        yield Stage(_story(world, environments, manifest, screen), manifest, deployed, options.folder)
+        story = _story(world, environments, manifest, screen)
+        story.patience = options.patience
+        yield Stage(story, manifest, deployed, options.folder)
         if process.poll() is not None:
             raise RuntimeError(f"the stand-in ended early; see {options.folder / 'localcloud.log'}")
 

@@ -31,13 +31,16 @@ class TooLong(Exception):
 
 @dataclass
 class Story:
-    """The world that is played, the cloud as users see it, and poolwright's own store for the timeline."""
+    """The world that is played, the cloud as users see it, and poolwright's own store for the timeline.
+
+    `patience`: seconds that any one thing may take."""
 
     world: Plan
     environment: Environment
     cloud: Cloud
     ports: Ports
     screen: Screen
+    patience: float = PATIENCE_SECONDS
     _told: set[str] = field(default_factory=set)
 
     def play(self) -> None:
@@ -151,11 +154,11 @@ class Story:
 
     def _until(self, what: str, done: Callable[[], bool]) -> None:
         """Look until it is so, telling the timeline meanwhile. TooLong."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.patience
         while not done():
             self._tell()
             if time.monotonic() > end:
-                raise TooLong(f"{what} did not come within {PATIENCE_SECONDS:.0f} s")
+                raise TooLong(f"{what} did not come within {self.patience:.0f} s")
             self.screen.waiting(f"waiting for {what}")
             time.sleep(LOOK_SECONDS)
         self._tell()

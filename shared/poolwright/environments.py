@@ -86,7 +86,7 @@ def load(folder: Path) -> tuple[Environment, ...]:
         except yaml.YAMLError as wrong:
             raise BadEnvironment(f"{path}: not YAML: {wrong}") from None
         except msgspec.ValidationError as wrong:
-            raise BadEnvironment(f"{path}: {wrong}; see docs/reference.md for the fields") from None
+            raise BadEnvironment(f"{path}: {wrong}; see docs/environments.md for the fields") from None
         if environment.name != path.stem:
             raise BadEnvironment(f"{path}: name is {environment.name!r}; call it {path.stem!r} or rename the file")
         found.append(environment)
