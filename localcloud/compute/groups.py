@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.compute import refusals
 from localcloud.compute.fingerprints import fingerprint
 from localcloud.compute.members import Members
+from localcloud.compute.policies import checked
 from localcloud.compute.references import check_name, path_in, self_link
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.updates import Updates, planned, resolved
@@ -18,7 +19,6 @@ KEPT = (
     "targetSuspendedSize", "resourcePolicies", "instanceFlexibilityPolicy", "targetSizePolicy",
 )  # fmt: skip
 LIFECYCLE = {"forceUpdateOnRepair": "NO", "defaultActionOnFailure": "REPAIR"}
-POLICY = {"type": "OPPORTUNISTIC", "minimalAction": "REPLACE", "replacementMethod": "SUBSTITUTE"}
 SUMMARY = (
     "abandoning", "creating", "creatingWithoutRetries", "deleting", "none", "recreating", "refreshing", "restarting",
     "resuming", "starting", "stopping", "suspending", "verifying",
@@ -45,7 +45,7 @@ class Groups:
         group["targetSize"] = self._size(body["targetSize"], "resource.targetSize")
         group.setdefault("baseInstanceName", name[:58].rstrip("-"))
         group["instanceLifecyclePolicy"] = LIFECYCLE | group.get("instanceLifecyclePolicy", {})
-        group["updatePolicy"] = POLICY | group.get("updatePolicy", {})
+        group["updatePolicy"] = checked(group.get("updatePolicy", {}))
         group["listManagedInstancesResults"] = body.get("listManagedInstancesResults", "PAGELESS")
         group["instanceGroup"] = self_link(f"{zone}/instanceGroups/{name}")
         self._set_versions(group, body, zone.split("/")[1])
@@ -78,7 +78,7 @@ class Groups:
             fresh["targetSize"] = self._size(body["targetSize"], "resource.targetSize")
         if body.get("versions") or body.get("instanceTemplate"):
             self._set_versions(fresh, body, path.split("/")[1])
-        fresh["updatePolicy"] = POLICY | fresh.get("updatePolicy", {})
+        fresh["updatePolicy"] = checked(fresh.get("updatePolicy", {}))
         self._resources.table("instanceGroupManagers")[path] = fresh
         self._updates.reconcile(path)
 

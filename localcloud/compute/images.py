@@ -10,6 +10,7 @@ from localcloud.compute.labels import fresh_labels, set_labels
 from localcloud.compute.lists import page
 from localcloud.compute.operations import Operations
 from localcloud.compute.places import Places
+from localcloud.compute.policies import check_word
 from localcloud.compute.references import NAME, check_name, last
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.timings import seconds
@@ -168,6 +169,7 @@ class Images:
         path = self._path(call)
         image = self._resources.get(path)
         status = call.params.get("deprecationStatusResource", {})
+        check_word("state", status.get("state"), ("ACTIVE", "DEPRECATED", "OBSOLETE", "DELETED"))
         image.pop("deprecated", None)
         if status.get("state", "ACTIVE") != "ACTIVE":
             image["deprecated"] = status

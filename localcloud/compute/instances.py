@@ -93,8 +93,7 @@ class Instances:
         path = self._path(call)
         instance = self._resources.get(path)
         if instance.get("deletionProtection"):
-            text = f"Invalid resource usage: 'Resource cannot be deleted if it's protected against deletion.: {path}'."
-            raise refusals.bad_condition(text)
+            raise refusals.bad_usage(f"Resource cannot be deleted if it's protected against deletion.: {path}")
         self._vms.delete(path)
         return self._operations.begin("delete", path, effect="instance.gone", args=[path, instance["id"]])
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.compute import refusals
-from localcloud.compute.disruption import action, worse
+from localcloud.compute.disruption import LEVELS, action, worse
 from localcloud.compute.lists import page
 from localcloud.compute.managers import Managers
 from localcloud.compute.members import Members, instance_path, member_name
 from localcloud.compute.operations import Operations
+from localcloud.compute.policies import check_word
 from localcloud.compute.references import NAME
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.updates import Updates
@@ -112,6 +113,8 @@ class MemberMethods:
         body = call.params.get("instanceGroupManagersApplyUpdatesRequestResource", {})
         least = body.get("minimalAction", "NONE")
         most = body.get("mostDisruptiveAllowedAction", "REPLACE")
+        check_word("resource.minimalAction", least, LEVELS)
+        check_word("resource.mostDisruptiveAllowedAction", most, LEVELS)
         if worse(least, most):
             why = "Minimal action must not be more disruptive than the most disruptive allowed action."
             raise refusals.invalid("resource.minimalAction", least, why)

@@ -42,6 +42,11 @@ def stale(message: str) -> GoogleError:
     return GoogleError("FAILED_PRECONDITION", message, code=412, reason="conditionNotMet", location="If-Match")
 
 
+def bad_usage(what: str) -> GoogleError:
+    """400: resources that do not go together."""
+    return GoogleError("INVALID_ARGUMENT", f"Invalid resource usage: '{what}'.", reason="invalidResourceUsage")
+
+
 def bad_condition(message: str) -> GoogleError:
     """400: the call does not fit the state of things."""
     return GoogleError("INVALID_ARGUMENT", message, reason="invalid")
@@ -54,7 +59,8 @@ OPERATION_CODES = {
     "resourceInUseByAnotherResource": "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE",
     "resourceNotReady": "RESOURCE_NOT_READY",
     "conditionNotMet": "CONDITION_NOT_MET",
-    "invalid": "INVALID_USAGE",
+    "invalid": "INVALID_FIELD_VALUE",
+    "invalidResourceUsage": "INVALID_USAGE",
     "quotaExceeded": "QUOTA_EXCEEDED",
     "stockout": "ZONE_RESOURCE_POOL_EXHAUSTED",
 }

@@ -172,10 +172,10 @@ class Vms:
             if not asked.get("source"):
                 self._resources.remove(path_in(found["selfLink"]))
             text = (
-                f"Invalid resource usage: 'Requested boot disk architecture ({kind}) is not compatible with machine "
-                f"type architecture ({type_.architecture}).'."
+                f"Requested boot disk architecture ({kind}) is not compatible with machine type architecture "
+                f"({type_.architecture})."
             )
-            raise refusals.bad_condition(text)
+            raise refusals.bad_usage(text)
         return disk
 
     def _existing(self, zone: str, source: str) -> Resource:

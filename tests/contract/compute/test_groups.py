@@ -165,3 +165,22 @@ def test_a_method_that_is_not_here_says_so(cloud: Cloud) -> None:
     status, answer = cloud.raw("GET", f"projects/{PROJECT}/global/urlMaps")
     assert status == 501
     assert "url_maps.List" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"type": "EAGER"},
+        {"minimalAction": "SHAKE"},
+        {"maxSurge": {"fixed": 0}, "maxUnavailable": {"fixed": 0}},
+        {"maxSurge": {"fixed": -1}},
+        {"replacementMethod": "RECREATE", "maxSurge": {"fixed": 1}},
+        {"maxSurge": {"percent": "many"}},
+    ],
+    ids=str,
+)
+def test_a_policy_that_cannot_be_is_refused_and_changes_nothing(two: Cloud, policy: dict[str, object]) -> None:
+    before = two.raw("GET", f"{PATH}/pool")[1]
+    status, answer = two.raw("PATCH", f"{PATH}/pool", {"description": "changed", "updatePolicy": policy})
+    assert (status, "Invalid value" in answer["error"]["message"]) == (400, True)
+    assert two.raw("GET", f"{PATH}/pool")[1] == before

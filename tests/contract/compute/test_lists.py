@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.api_core import exceptions
 from google.cloud import compute_v1
@@ -13,7 +15,7 @@ from localcloud.errors import GoogleError
 from tests.contract.compute.conftest import PROJECT, WHERE, ZONE, Cloud, template
 
 INSTANCE = compute_v1.Instance.pb().DESCRIPTOR
-VMS = [
+VMS: list[dict[str, Any]] = [
     {"name": "web-1", "id": "5", "status": "RUNNING", "labels": {"env": "dev", "owner": "ann"}, "canIpForward": True},
     {"name": "web-2", "id": "10", "status": "TERMINATED", "labels": {"env": "prod"}},
     {"name": "db-1", "id": "20", "status": "RUNNING", "scheduling": {"automaticRestart": True}},

@@ -228,7 +228,7 @@ def test_a_smaller_group_lets_those_go_that_are_not_up_yet(cloud: Cloud) -> None
     ("image", "machine", "disk", "code", "text"),
     [
         ("none", "e2-medium", "10", "RESOURCE_NOT_FOUND", "global/images/none' was not found"),
-        ("node-image-1", "e2-medium", "5", "INVALID_USAGE", "cannot be smaller than the image size (10 GB)"),
+        ("node-image-1", "e2-medium", "5", "INVALID_FIELD_VALUE", "cannot be smaller than the image size (10 GB)"),
         ("node-image-1", "t2a-standard-1", "10", "INVALID_USAGE", "not compatible with machine type architecture"),
         ("half-made", "e2-medium", "10", "RESOURCE_NOT_READY", "is not ready"),
     ],

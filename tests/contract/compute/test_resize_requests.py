@@ -22,7 +22,7 @@ def scarce(cloud: Cloud) -> Cloud:
 
 def state(cloud: Cloud, name: str = "r1") -> str:
     client = cloud.client(compute_v1.InstanceGroupManagerResizeRequestsClient)
-    return client.get(instance_group_manager="pool", resize_request=name, **WHERE).state
+    return str(client.get(instance_group_manager="pool", resize_request=name, **WHERE).state)
 
 
 def test_a_request_raises_the_target_at_once_and_waits_for_room_for_all(scarce: Cloud) -> None:
