@@ -10,6 +10,7 @@ from pathlib import Path
 from localcloud.demo.screen import Screen
 from localcloud.demo.stage import Options, Stage, stage
 from localcloud.demo.story import PATIENCE_SECONDS, TooLong
+from localcloud.deployment import SUBSCRIPTIONS
 from localcloud.worldfile import WorldFileError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(
         archive=given.archive,
         python=given.python.absolute(),
-        folder=_fresh(given.folder.absolute()),
+        folder=given.folder.absolute() if given.folder else _fresh(ROOT / "build" / "demo"),
         state=given.state,
         seed=given.seed,
         without=given.without,
@@ -80,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--python", type=Path, required=True, help="an interpreter with requirements.txt installed")
     parser.add_argument("--state", type=Path, default=SMALL, metavar="FILE.yaml", help="the world that is played")
     parser.add_argument("--seed", type=int, metavar="N", help="of the world's dice")
-    parser.add_argument("--without", action="append", default=[], metavar="SUBSCRIPTION", help="leave one out")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "demo", help="where logs go; emptied first")
+    names = [each.name for each in SUBSCRIPTIONS]
+    parser.add_argument("--without", action="append", default=[], choices=names, help="a subscription to leave out")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the logs go (default: build/demo, emptied)")
     parser.add_argument("--patience", type=float, default=PATIENCE_SECONDS, metavar="SECONDS", help="for any one thing")
     parser.add_argument("--keep", action="store_true", help="leave it running afterwards")
     for name in ("pubsub", "firestore"):
