@@ -40,11 +40,11 @@ class ComputeEngine:
 
     @cached_property
     def _groups(self) -> Any:
-        return self._access.rest(compute_client("instance_group_managers", "InstanceGroupManagersClient"), HOST)
+        return self._access.rest(compute_client("InstanceGroupManagersClient"), HOST)
 
     @cached_property
     def _images(self) -> Any:
-        return self._access.rest(compute_client("images", "ImagesClient"), HOST)
+        return self._access.rest(compute_client("ImagesClient"), HOST)
 
     @translated()
     def group(self, ref: GroupRef) -> Json:

@@ -1,10 +1,11 @@
-"""The one import trick: `google.cloud.compute_v1` without the two thirds of it that nobody here uses.
+"""The one import trick: clients of `google.cloud.compute_v1` with the messages that they speak of, and no others.
 
-The package's own code imports 115 service clients and 4,000 names: 1 s and 150 MB. Registered as a `_Late` package,
-its modules can be imported one by one (the messages and a few clients: half of both), and its own code runs only when
-somebody asks it for a name that is no module of it. So whatever worked with the plain import still works.
-Where the library is not laid out as known, the plain import is what happens. The other Google packages have few
-services each and gain nothing (bench/cold_start.py).
+The package imports 115 service clients and builds 2,000 message classes: 1 s and 150 MB. Two clients speak of a twelfth
+of the messages. So their modules are imported in a `google.cloud.compute_v1` that is a bare folder, beside a module
+of messages made of just those class statements of the library's own `types/compute.py`. Afterwards that stand-in is
+taken away: whoever imports the package plainly, before or after, has all of it, and shares nothing with ours.
+Where anything is not as known, the plain import is what happens. The other Google packages have few services each and
+gain little (docs/bench.md).
 """
 
 from __future__ import annotations
@@ -12,84 +13,112 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import logging
+import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-COMPUTE = "google.cloud.compute_v1"
+PACKAGE = "google.cloud.compute_v1"
+CLIENTS = {"InstanceGroupManagersClient": "instance_group_managers", "ImagesClient": "images"}
+_SERVICES = (*CLIENTS.values(), "zone_operations", "global_operations")  # the last two are imported by the others
+_MESSAGES = f"{__name__}.messages"  # also the name of their file in protobuf's pool, where names are unique
+
+_CLASS = re.compile(rb"\nclass (\w+)\(")
+_MENTIONED = re.compile(rb"\bcompute\.([A-Z]\w*)")  # in a client: `compute.Operation`
+_REFERENCE = re.compile(rb'\b(?:message|enum)="(\w+)')  # in a message: `message="Metadata"`
+
+_one_at_a_time = threading.Lock()
+log = logging.getLogger(__name__)
 
 
-def compute_client(service: str, client: str) -> Any:
-    """A client class, such as ("instance_group_managers", "InstanceGroupManagersClient")."""
-    with _no_collection():
-        lighten(COMPUTE)
+def compute_client(name: str) -> Any:
+    """One of CLIENTS, a class."""
+    with _one_at_a_time:
+        return _clients()[name]
+
+
+@cache
+def _clients() -> dict[str, Any]:
+    if PACKAGE not in sys.modules:
         try:
-            return getattr(importlib.import_module(f"{COMPUTE}.services.{service}"), client)
-        except (ImportError, AttributeError):
-            return getattr(importlib.import_module(COMPUTE), client)
+            with _no_collection():
+                return _light()
+        except Exception as reason:  # whatever a library that is laid out differently makes of this
+            log.warning("%s is imported whole, which is slow: %s: %s", PACKAGE, type(reason).__name__, reason)
+    whole = importlib.import_module(PACKAGE)
+    return {name: getattr(whole, name) for name in CLIENTS}
 
 
-def lighten(package: str) -> bool:
-    """Register a generated package and its `types` as late ones; False where that is not possible or too late."""
-    if package in sys.modules or (folder := _generated(package)) is None:
-        return False
-    _register(package, folder)
-    _register(f"{package}.types", folder / "types")
-    return True
-
-
-def _generated(package: str) -> Path | None:
-    """The package's folder, if it has the layout of Google's generated clients."""
-    spec = importlib.util.find_spec(package)
+def _light() -> dict[str, Any]:
+    """The clients, beside the messages that they mention."""
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        return None
+        raise ImportError("it is not installed")
     folder = Path(spec.origin).parent
-    parts = ("__init__.py", "types/__init__.py", "services/__init__.py")
-    return folder if all((folder / part).is_file() for part in parts) else None
+    with _stand_in(folder):
+        sys.modules[f"{PACKAGE}.types.compute"] = _messages(folder)
+        services = {name: importlib.import_module(f"{PACKAGE}.services.{service}") for name, service in CLIENTS.items()}
+        return {name: getattr(service, name) for name, service in services.items()}
 
 
-class _Late(ModuleType):
-    """A package whose own code runs when it is first asked for a name that is no module of it."""
-
-    def __getattr__(self, name: str) -> Any:
-        spec = self.__spec__
-        asks_for_code = name in ("__all__", "__version__") or not name.startswith("__")
-        if not asks_for_code or spec is None or spec.loader is None or _is_module(spec, name):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        self.__class__ = ModuleType  # type: ignore[assignment]
-        spec.loader.exec_module(self)
-        return getattr(self, name)
-
-
-def _is_module(spec: ModuleSpec, name: str) -> bool:
-    """Whether the import system will find `name` as a file of the package."""
-    return any(
-        (Path(folder) / f"{name}.py").is_file() or (Path(folder) / name).is_dir()
-        for folder in spec.submodule_search_locations or ()
-    )
+@contextmanager
+def _stand_in(folder: Path) -> Iterator[None]:
+    """The package and its `types` as bare folders: their modules can be imported, their own code does not run."""
+    try:
+        for name, place in ((PACKAGE, folder), (f"{PACKAGE}.types", folder / "types")):
+            spec = importlib.util.spec_from_file_location(
+                name, place / "__init__.py", submodule_search_locations=[str(place)]
+            )
+            assert spec is not None  # only an unknown kind of file has none
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+        yield
+    finally:
+        for name in [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]:
+            del sys.modules[name]
+        parent, _, last = PACKAGE.rpartition(".")
+        vars(sys.modules[parent]).pop(last, None)
 
 
-def _register(name: str, folder: Path) -> None:
-    """What the import system does for a package, less running it."""
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None:
-        return
-    module = importlib.util.module_from_spec(spec)
-    module.__class__ = _Late
-    sys.modules[name] = module
-    parent, _, last = name.rpartition(".")
-    setattr(sys.modules[parent], last, module)
+def _messages(folder: Path) -> ModuleType:
+    """A module of the messages that our services mention, and of those that these are made of."""
+    import proto
+
+    clients = b"".join(path.read_bytes() for name in _SERVICES for path in (folder / "services" / name).rglob("*.py"))
+    source = (folder / "types" / "compute.py").read_bytes()
+    classes = _closed(set(_MENTIONED.findall(clients)), source)
+    head = source[: source.index(b"\n__protobuf__ = ")]
+    module = ModuleType(_MESSAGES)
+    # A package of its own, as the pool knows messages by their full names. REST never tells it.
+    vars(module)["__protobuf__"] = proto.module(package=_MESSAGES, manifest={name.decode() for name in classes})
+    sys.modules[_MESSAGES] = module  # where proto-plus looks for __protobuf__
+    code = compile(head + b"".join(classes.values()), f"<of {folder}/types/compute.py>", "exec", 0, True, 2)
+    exec(code, vars(module))  # noqa: S102
+    return module
+
+
+def _closed(wanted: set[bytes], source: bytes) -> dict[bytes, bytes]:
+    """The statements of these classes and of all that they refer to, by name."""
+    found = list(_CLASS.finditer(source))
+    ends = [following.start() for following in found[1:]] + [source.rindex(b"\n__all__ = ")]
+    places = {each[1]: slice(each.start(), end) for each, end in zip(found, ends, strict=True)}
+    closed: dict[bytes, bytes] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in places and name not in closed:
+            closed[name] = source[places[name]]
+            wanted.update(_REFERENCE.findall(closed[name]))
+    return closed
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """2,000 message classes are all to stay: looking for garbage among them costs a tenth of the import."""
+    """All of it is to stay: looking for garbage in between costs a tenth of the import."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SHARED = Path(__file__).parents[3] / "shared"
-GROUPS = '("instance_group_managers", "InstanceGroupManagersClient")'
+GROUPS = '("InstanceGroupManagersClient")'
 
 
 def in_a_fresh_process(program: str, *, path: tuple[Path, ...] = ()) -> str:
@@ -28,45 +28,104 @@ def in_a_fresh_process(program: str, *, path: tuple[Path, ...] = ()) -> str:
     return done.stdout.strip()
 
 
-def test_a_client_comes_without_the_others() -> None:
-    printed = in_a_fresh_process(f"""
+def test_clients_come_with_the_messages_that_they_mention_and_no_others() -> None:
+    printed = in_a_fresh_process("""
         import sys
-        from poolwright.adapters.google_imports import compute_client
-        print(compute_client{GROUPS}.__module__)
-        services = "google.cloud.compute_v1.services."
-        print(*sorted({{name.split(".")[4] for name in sys.modules if name.startswith(services)}}))
+        from poolwright.adapters.google_imports import CLIENTS, compute_client
+        print(*(compute_client(name).__module__.rpartition(".")[0] for name in CLIENTS))
+        print(*(name for name in sys.modules if name.startswith("google.cloud.compute_v1")))
+        messages = sys.modules["poolwright.adapters.google_imports.messages"]
+        print(hasattr(messages, "InstanceGroupManager"), hasattr(messages, "Image"), hasattr(messages, "VpnTunnel"))
+        print(len(messages.__protobuf__.manifest) < 250)
     """)
-    client, services = printed.splitlines()
-    assert client == "google.cloud.compute_v1.services.instance_group_managers.client"
-    assert services == "instance_group_managers zone_operations"  # its writes can wait for their operations
+    services = "google.cloud.compute_v1.services"
+    assert printed.splitlines() == [
+        f"{services}.instance_group_managers {services}.images",
+        "",  # nothing half imported is left for others to find
+        "True True False",
+        "True",
+    ]
 
 
-def test_what_the_plain_import_gives_is_still_there_for_whoever_asks() -> None:
+def test_every_message_is_as_the_library_has_it() -> None:
+    assert (
+        in_a_fresh_process(f"""
+        import sys
+        from google.protobuf.descriptor_pb2 import DescriptorProto
+        from poolwright.adapters import google_imports
+        google_imports.compute_client{GROUPS}
+        ours = sys.modules["poolwright.adapters.google_imports.messages"]
+        from google.cloud.compute_v1.types import compute as theirs
+        from google.cloud import compute_v1
+
+        def told(module, name):
+            description = DescriptorProto()
+            getattr(module, name).pb().DESCRIPTOR.CopyToProto(description)
+            return str(description).replace(module.__protobuf__.package, "PACKAGE")
+
+        names = ours.__protobuf__.manifest
+        messages = [name for name in names if hasattr(getattr(ours, name), "pb")]
+        print(len(messages) > 100, [name for name in messages if told(ours, name) != told(theirs, name)])
+        print(names <= theirs.__protobuf__.manifest)
+        """)
+        == "True []\nTrue"
+    )
+
+
+def test_every_name_that_the_clients_use_is_there() -> None:
+    assert (
+        in_a_fresh_process("""
+        import sys
+        from poolwright.adapters.google_imports import CLIENTS, compute_client
+        used = set()
+        for name in CLIENTS:
+            for function in vars(compute_client(name)).values():
+                code = getattr(getattr(function, "__func__", function), "__code__", None)
+                used |= set(code.co_names) if code and "compute" in code.co_names else set()
+        messages = sys.modules["poolwright.adapters.google_imports.messages"]
+        from google.cloud.compute_v1.types import compute as theirs
+        known = {name for name in used if hasattr(theirs, name) and name in theirs.__all__}
+        print(len(known) > 20, sorted(name for name in known if not hasattr(messages, name)))
+    """)
+        == "True []"
+    )
+
+
+def test_the_plain_import_is_whole_afterwards_and_apart_from_ours() -> None:
     assert in_a_fresh_process(f"""
         from poolwright.adapters.google_imports import compute_client
         ours = compute_client{GROUPS}
         import google.cloud.compute_v1
         from google.cloud import compute_v1
         from google.cloud.compute_v1.types import Instance
-        from google.cloud.compute_v1 import *
         assert compute_v1 is google.cloud.compute_v1
-        assert compute_v1.InstanceGroupManagersClient is ours
-        assert compute_v1.Instance is Instance is compute_v1.types.Instance is compute_v1.types.compute.Instance
-        print(ImagesClient.__name__, compute_v1.__version__ == compute_v1.gapic_version.__version__)
-        try:
-            compute_v1.NoSuchThing
-        except AttributeError as error:
-            print(error)
-    """).splitlines() == ["ImagesClient True", "module 'google.cloud.compute_v1' has no attribute 'NoSuchThing'"]
+        assert compute_v1.Instance is Instance is compute_v1.types.compute.Instance
+        print(compute_v1.VpnTunnelsClient.__name__, compute_v1.InstanceGroupManagersClient is ours)
+        print(compute_v1.InstanceGroupManager(name="g", target_size=2).target_size)
+    """).splitlines() == ["VpnTunnelsClient False", "2"]
 
 
-def test_after_the_plain_import_nothing_is_replaced() -> None:
-    assert in_a_fresh_process(f"""
+def test_after_the_plain_import_its_clients_are_taken() -> None:
+    assert (
+        in_a_fresh_process(f"""
         from google.cloud import compute_v1
         from poolwright.adapters import google_imports
-        print(google_imports.lighten(google_imports.COMPUTE))
         print(google_imports.compute_client{GROUPS} is compute_v1.InstanceGroupManagersClient)
-    """).split() == ["False", "True"]
+    """)
+        == "True"
+    )
+
+
+def test_threads_that_ask_at_once_get_the_same() -> None:
+    assert (
+        in_a_fresh_process("""
+        from concurrent.futures import ThreadPoolExecutor
+        from poolwright.adapters.google_imports import CLIENTS, compute_client
+        with ThreadPoolExecutor(8) as pool:
+            print(len(set(pool.map(compute_client, [*CLIENTS] * 8))))
+    """)
+        == "2"
+    )
 
 
 @pytest.mark.parametrize("on", [True, False])
@@ -84,14 +143,17 @@ def other_library(folder: Path, *, layout: str) -> None:
     """A `google.cloud.compute_v1` that is laid out differently, in the `google.cloud` of the real one."""
     package = folder / "google" / "cloud" / "compute_v1"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text("class InstanceGroupManagersClient: 'of another layout'\n")
-    if layout == "services elsewhere":
+    clients = "class InstanceGroupManagersClient: 'of another layout'\nclass ImagesClient: pass\n"
+    (package / "__init__.py").write_text(clients)
+    if layout != "no folders":
         for part in ("types", "services"):
             (package / part).mkdir()
             (package / part / "__init__.py").write_text("")
+        statements = "__protobuf__ = proto.module()\n" + ("__all__ = ()\n" if layout == "other services" else "")
+        (package / "types" / "compute.py").write_text("import proto\n" + statements)
 
 
-@pytest.mark.parametrize("layout", ["no folders", "services elsewhere"])
+@pytest.mark.parametrize("layout", ["no folders", "other messages", "other services"])
 def test_a_library_of_another_layout_is_imported_plainly(tmp_path: Path, layout: str) -> None:
     other_library(tmp_path, layout=layout)
     assert (
