@@ -1,0 +1,58 @@
+"""What the measured functions are told: to each a message of no concern, and to `step` a group to bring up to date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.fleet import FINISHED, Fleet
+from bench.framework import Function, Site
+from localcloud.demo.environment import NAME
+from poolwright.events import work
+from poolwright.services.work import group_work, rollout_work
+from tests.payloads import samples
+
+SAMPLES = {
+    "image_built": "cloud-build-unrelated-working",
+    "node_pool_changed": "gke-create-node-pool-started",
+    "gpu_alert": "monitoring-unrelated",
+}
+
+
+def of_no_concern(site: Site, fleet: Fleet) -> list[Function]:
+    """Every function with a message that it looks at and does nothing about."""
+    functions = [_function(site, fleet, target, samples.load(name)) for target, name in SAMPLES.items()]
+    pause = {"action": "pause", "environment": NAME, "rollout": FINISHED}  # it is done already
+    gone, attributes = work.encode(rollout_work("gone", cause="bench"))
+    functions += [
+        _function(site, fleet, "rollout_command", {"data": pause, "attributes": {}}),
+        _function(site, fleet, "step", {"data": json.loads(gone), "attributes": attributes}),
+    ]
+    tick = _function(site, fleet, "tick", {"data": {}, "attributes": {}})
+    quiet = {"POOLWRIGHT_ENVIRONMENTS": str(_without_clusters(site, fleet))}
+    return [*functions, replace(tick, variables={**tick.variables, **quiet})]
+
+
+def group_to_change(site: Site, fleet: Fleet) -> Function:
+    """`step`, told to look at the fleet's group."""
+    data, attributes = work.encode(group_work(fleet.group, fleet.pool, cause="bench"))
+    return _function(site, fleet, "step", {"data": json.loads(data), "attributes": attributes})
+
+
+def _function(site: Site, fleet: Fleet, target: str, message: Mapping[str, Any]) -> Function:
+    body = json.dumps(samples.push(dict(message))).encode()
+    return Function(target, site.source / "main.py", target, body, fleet.variables)
+
+
+def _without_clusters(site: Site, fleet: Fleet) -> Path:
+    """A folder with an environment where a tick finds nothing to do: no cluster, no build."""
+    folder = site.folder / "quiet"
+    folder.mkdir(exist_ok=True)
+    environment = {"name": "quiet", "project": fleet.group.project, "clusters": [], "buildServiceAccount": "nobody"}
+    (folder / "quiet.yaml").write_text(yaml.safe_dump(environment), "utf-8")
+    return folder
