@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage
-from poolwright.environments import Environment
 from poolwright.services.ports import Conflict, Json, Missing, Ports, Stored
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
 
 COLLECTION = "environments"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from poolwright import environments
 from poolwright.boot_images.image import BootImage, why_unusable
-from poolwright.environments import Environment
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.rollouts import commands
 from poolwright.rollouts.rollout import Rollout, decode, encode
@@ -16,15 +15,14 @@ from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
+
 
 def handle(event: RolloutCommand, ports: Ports) -> str:
     """Change the rollout's document, then ask for its next step. Irrelevant, Refused, Weather."""
-    environment = environments.by_name(ports.environments, event.environment)
-    if environment is None:
-        known = ", ".join(each.name for each in ports.environments)
-        raise Refused("environment", f"there is no environment {event.environment!r}", f"Use one of: {known}")
     if event.action == "start":
-        return _start(ports, environment, event)
+        return _start(ports, _environment(ports, event), event)
     rollout = _meant(ports, event)
     try:
         changed = commands.obey(rollout, event.action, sent=_sent(event), who=event.requester)
@@ -45,6 +43,15 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
     )  # fmt: skip
     publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
     return f"{rollout.id}: {changed.reason}"
+
+
+def _environment(ports: Ports, event: RolloutCommand) -> Environment:
+    """The environment that is named. Read only where it matters: a cold start pays for YAML. Refused."""
+    for environment in ports.environments:
+        if environment.name == event.environment:
+            return environment
+    known = ", ".join(each.name for each in ports.environments)
+    raise Refused("environment", f"there is no environment {event.environment!r}", f"Use one of: {known}")
 
 
 def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
@@ -95,6 +102,7 @@ def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
     known = start_rollout.all_of(ports, event.environment)
     named = [each for each in known if event.rollout in (None, each.id) and event.run_id in (None, each.run_id)]
     if not named:
+        _environment(ports, event)
         have = ", ".join(each.id for each in known) or "none"
         raise Refused("rollout", f"{event.environment} has no such rollout", f"Its rollouts: {have}")
     unfinished = [each for each in named if not each.finished]

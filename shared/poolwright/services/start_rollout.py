@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from poolwright.boot_images.image import BootImage
-from poolwright.environments import Environment
 from poolwright.rollouts import plan
 from poolwright.rollouts.rollout import Policy, Rollout, Target, Wave, decode, encode
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
 
 COLLECTION = "rollouts"
 

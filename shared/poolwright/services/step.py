@@ -8,6 +8,7 @@ from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, Work
 from poolwright.services import leases
 from poolwright.services.ports import Ports
 from poolwright.services.work import Done, publish
+from poolwright.verdicts import Irrelevant
 
 
 def handle(work: Work, ports: Ports) -> str:
@@ -33,6 +34,10 @@ def _name(work: Work) -> str:
 def _take(work: Work, ports: Ports) -> Done:
     """Each kind's service is imported only when it is asked for: a cold start pays for its imports."""
     if isinstance(work, RolloutWork):
+        from poolwright.services.start_rollout import COLLECTION
+
+        if ports.store.get(COLLECTION, work.rollout) is None:  # known before the rest is imported
+            raise Irrelevant(f"there is no rollout {work.rollout}")
         from poolwright.services import advance_rollout
 
         return advance_rollout.handle(work, ports)

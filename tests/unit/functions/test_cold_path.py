@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from poolwright.adapters.sqlite_store import SqliteStore
+from poolwright.rollouts.rollout import Policy, Rollout, encode
 from tests.payloads.samples import push
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +26,21 @@ print(json.dumps({"status": answer.status_code, "modules": sorted(set(sys.module
 """
 
 
+def imported_for(target: str, body: dict[str, Any], **variables: str) -> set[str]:
+    """The modules that a new process needs until it has acknowledged."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, target, str(ROOT / "functions")],
+        input=json.dumps(body),
+        env={"PYTHONPATH": str(ROOT / "shared"), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["status"] == 204
+    return set(answer["modules"])
+
+
 @pytest.mark.parametrize(
     ("target", "name"),
     [
@@ -33,18 +51,36 @@ print(json.dumps({"status": answer.status_code, "modules": sorted(set(sys.module
     ],
 )
 def test_answering_a_message_of_no_concern_imports_no_library(target: str, name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, target, str(ROOT / "functions")],
-        input=json.dumps(push(name)),
-        env={"PYTHONPATH": str(ROOT / "shared")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    assert answer["status"] == 204
-    imported = {module.partition(".")[0] for module in answer["modules"]}
-    assert {"poolwright", target} <= imported
-    assert not imported & {"msgspec", "pydantic", "yaml", "google", "grpc", "kubernetes", "requests", "aiohttp"}
-    ours = {module for module in answer["modules"] if module.startswith("poolwright.")}
+    modules = imported_for(target, push(name))
+    libraries = {module.partition(".")[0] for module in modules}
+    assert {"poolwright", target} <= libraries
+    assert not libraries & {"msgspec", "pydantic", "yaml", "google", "grpc", "kubernetes", "requests", "aiohttp"}
+    ours = {module for module in modules if module.startswith("poolwright.")}
     assert not {module for module in ours if module.split(".")[1] in ("services", "adapters", "bootstrap", "settings")}
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("step", {"kind": "rollout", "rollout": "gone", "cause": "a late message"}),
+        ("rollout_command", {"action": "pause", "environment": "dev", "rollout": "done"}),
+    ],
+)
+def test_finding_in_the_store_that_nothing_is_to_be_done_imports_no_more_than_the_store(
+    tmp_path: Path, target: str, message: dict[str, str]
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    policy = Policy(bake_seconds=1, node_ready_seconds=1, canary_node=False, roll_back_on_failure=True)
+    done = Rollout(id="done", environment="dev", run_id=1, image="i", waves=(), policy=policy, phase="done")
+    store.put("rollouts", "done", encode(done), version=None)
+
+    modules = imported_for(
+        target,
+        push({"data": message, "attributes": {}}),
+        POOLWRIGHT_PROJECT="p",
+        POOLWRIGHT_STORE=f"sqlite:{tmp_path / 'store.db'}",
+    )
+
+    libraries = {module.partition(".")[0] for module in modules}
+    assert "sqlite3" in libraries
+    assert not libraries & {"yaml", "google", "grpc", "kubernetes", "requests", "aiohttp"}
