@@ -44,6 +44,10 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # Google's libraries keep their warnings to themselves unless somebody has set their logger up before they load.
+    googles = logging.getLogger("google")
+    googles.setLevel(logging.WARNING)
+    googles.propagate = True
     logging.getLogger(_OURS).setLevel(wanted if wanted in _LEVELS else "INFO")
     if wanted not in _LEVELS:
         logging.getLogger(_OURS).warning(

@@ -34,9 +34,22 @@ def test_the_groups_own_is_gkes_unless_it_is_ours() -> None:
 
 def test_behind_ours_stands_the_newest_that_gke_issued_whatever_the_offset_of_its_time() -> None:
     older = template("gke-serving-l4-00000001", created="2026-11-18T03:00:00.000+00:00")
-    newest = template("gke-serving-l4-00000002", created="2026-11-17T20:00:00.000-08:00")
+    newest = template("gke-serving-l4-00000002", created="2026-11-17T20:00:00.000-08:00", metadata={"user-data": "new"})
 
     assert current(ours(), older, ours(), newest, template()) == "gke-serving-l4-00000002"
+
+
+def test_a_group_stays_on_its_own_while_its_neighbours_says_the_same() -> None:
+    neighbours = template("gke-serving-l4-00000002", created="2026-11-18T00:00:00.000-08:00")
+
+    assert current(ours(), template(), neighbours) == "gke-serving-l4-31a27d4b"
+
+
+def test_a_newer_template_of_another_zone_is_passed_over() -> None:
+    zone = {"kube-env": KUBE_ENV + "\nZONE: us-central1-b\n"}
+    newer = template("gke-serving-l4-00000002", created="2026-11-18T00:00:00.000-08:00", metadata=zone)
+
+    assert current(ours(), template(), newer) == "gke-serving-l4-31a27d4b"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +97,9 @@ def test_two_of_the_same_moment_that_differ_are_refused_and_named() -> None:
 
 
 def test_two_of_the_same_moment_with_the_same_content_are_as_good_as_one() -> None:
-    assert current(ours(), template(), template("gke-serving-l4-00000002")) == "gke-serving-l4-00000002"
+    same = [template("gke-serving-l4-00000003"), template("gke-serving-l4-00000002")]
+
+    assert current(ours(), *same) == "gke-serving-l4-00000002"
 
 
 @pytest.mark.parametrize("created", ["", "yesterday", "2026-11-18T00:00:00"])
