@@ -1,6 +1,6 @@
 """The deployment archive: what Cloud Functions unpacks, and nothing else. Same input, same bytes.
 
-    dist/poolwright-functions.zip: main.py and the triggers' modules, poolwright/, environments/, requirements.txt
+dist/poolwright-functions.zip: main.py and the triggers' modules, poolwright/, environments/, requirements.txt
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-
 def human(age: float) -> str:
     """An age as kubectl prints it: `45s`, `2m10s`, `3h20m`, `5d`, after duration.HumanDuration of apimachinery."""
     if age < -1:

@@ -142,9 +142,7 @@ def _job(obj: Json) -> None:
 
 
 def _cron_job(obj: Json) -> None:
-    fill(
-        obj["spec"], concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1
-    )
+    fill(obj["spec"], concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
     _template(obj["spec"].get("jobTemplate") or {})
 
 

@@ -33,9 +33,7 @@ def evict(objects: Objects, pod: Json, deletion: Deletion) -> Json:
     phase = (pod.get("status") or {}).get("phase")
     budgets = [] if is_finished(pod) or phase == "Pending" or "deletionTimestamp" in meta else _budgets(objects, pod)
     if len(budgets) > 1:
-        message = (
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        )
+        message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
         raise ApiError(500, "InternalError", message, details={})
     for budget in budgets:
         _spend(objects, pod, budget, dry_run=deletion.dry_run)

@@ -107,9 +107,7 @@ class Objects:
         meta = metadata_of(body)
         given = meta.get("name")
         if given and given != name:
-            raise errors.bad_request(
-                f"the name of the object ({given}) does not match the name on the URL ({name})"
-            )
+            raise errors.bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
         old = self.get(kind, namespace, name)
         if kind.custom is not None and not meta.get("resourceVersion"):
             problem = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")

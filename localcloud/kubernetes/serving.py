@@ -217,9 +217,7 @@ class _Call:
             return self._object(self._live())
         if method == "PUT":
             body = await self._body()
-            return self._object(
-                self._objects.replace(self._kind, target.namespace, target.name, body, self._options)
-            )
+            return self._object(self._objects.replace(self._kind, target.namespace, target.name, body, self._options))
         if method == "PATCH":
             return await self._patch()
         raise errors.method_not_allowed()

@@ -65,9 +65,7 @@ def log(pod: Json, container: str) -> str:
     if not pod["spec"].get("nodeName"):
         return ""
     if pod["status"].get("phase") == "Pending":
-        raise errors.bad_request(
-            f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating'
-        )
+        raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating')
     return f"localcloud: container {container} of pod {name} is simulated; no process runs, so it writes no log.\n"
 
 

@@ -151,9 +151,7 @@ def _array(schema: Json, value: list[Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     most, least = schema.get("maxItems"), schema.get("minItems")
     if most is not None and len(value) > most:
-        errors.append(
-            FieldError(path, "FieldValueTooMany", f"Too many: {len(value)}: must have at most {most} items")
-        )
+        errors.append(FieldError(path, "FieldValueTooMany", f"Too many: {len(value)}: must have at most {most} items"))
     if least is not None and len(value) < least:
         errors.append(invalid_value(path, len(value), f"{path} in body should have at least {least} items"))
     for index, item in enumerate(value):

@@ -60,7 +60,7 @@ class Watch:
         problems: list[FieldError] = []
         if "sendInitialEvents" in self._query:
             if self._query.get("resourceVersionMatch") != "NotOlderThan":
-                why = 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'
+                why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
                 problems.append(FieldError("resourceVersionMatch", "FieldValueForbidden", f"Forbidden: {why}"))
         elif self._query.get("resourceVersionMatch"):
             why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"

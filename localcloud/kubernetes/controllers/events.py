@@ -13,9 +13,7 @@ Json = dict[str, Any]
 KEPT_SECONDS = 3600
 
 
-def record(
-    objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False
-) -> None:
+def record(objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False) -> None:
     """One event; the same one again counts up."""
     meta, now = about["metadata"], timestamp(objects.now())
     digest = hashlib.sha256(f"{meta['uid']}/{reason}/{message}".encode()).hexdigest()[:16]

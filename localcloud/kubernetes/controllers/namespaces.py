@@ -38,5 +38,3 @@ def _empty(objects: Objects, namespace: Json, name: str) -> None:
     if not left:
         spec = {**namespace["spec"], "finalizers": []}
         objects.change(objects.kinds.named("namespaces"), namespace, {**namespace, "spec": spec}, Options())
-
-

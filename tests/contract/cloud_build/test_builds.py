@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.api_core.exceptions import BadRequest, Forbidden, GoogleAPICallError, NotFound
 from google.cloud.devtools import cloudbuild_v1
@@ -189,7 +191,7 @@ def test_builds_are_listed_newest_first_by_page_and_filter(
     ],
 )
 def test_a_build_that_cannot_be_is_refused(
-    client: cloudbuild_v1.CloudBuildClient, build: dict[str, object], text: str
+    client: cloudbuild_v1.CloudBuildClient, build: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(BadRequest, match=text):
         submit(client, **build)

@@ -324,9 +324,7 @@ BROKEN = [
 @pytest.mark.parametrize(("spec", "message"), BROKEN)
 def test_a_custom_resource_must_fit_its_schema(served: Served, spec: Json, message: str) -> None:
     served.call(lambda api: api.create("customresourcedefinitions.apiextensions.k8s.io", definition_body()))
-    code, status = served.request(
-        "POST", "/apis/example.com/v1/namespaces/default/widgets", widget_body("w", spec)
-    )
+    code, status = served.request("POST", "/apis/example.com/v1/namespaces/default/widgets", widget_body("w", spec))
     assert (code, status["reason"]) == (422, "Invalid")
     assert status["message"] == f'Widget.example.com "w" is invalid: {message}'
     assert status["details"]["causes"][0]["field"] == message.partition(": ")[0]

@@ -155,8 +155,6 @@ def test_custom_objects_and_their_status(served: Served, python: client.ApiClien
 def test_the_dynamic_client_finds_and_applies(served: Served, python: client.ApiClient) -> None:
     served.call(lambda api: api.create("customresourcedefinitions.apiextensions.k8s.io", definition_body()))
     found = dynamic.DynamicClient(python).resources.get(api_version="example.com/v1", kind="Widget")
-    made = found.server_side_apply(
-        widget_body("w", {"size": 2}), name="w", namespace="default", field_manager="tests"
-    )
+    made = found.server_side_apply(widget_body("w", {"size": 2}), name="w", namespace="default", field_manager="tests")
     assert (made.spec.size, made.metadata.managedFields[0].manager) == (2, "tests")
     assert found.get(name="w", namespace="default").spec.colour == "red"

@@ -78,9 +78,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("pod", "node", "reason"), REFUSALS)
-def test_the_scheduler_says_why_a_node_will_not_do(
-    cluster: KubernetesApi, pod: Json, node: Json, reason: str
-) -> None:
+def test_the_scheduler_says_why_a_node_will_not_do(cluster: KubernetesApi, pod: Json, node: Json, reason: str) -> None:
     cluster.create("nodes", {**node_body("n1"), "spec": node})
     cluster.create("pods", pod_body("p", **pod))
     cluster.reconcile()

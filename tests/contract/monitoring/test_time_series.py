@@ -23,7 +23,7 @@ MEAN = {
 def test_each_gpu_of_each_node_has_its_duty_cycle(busy: Stage) -> None:
     found = busy.query(DUTY)
     assert len(found) == 1 + 1 + 8 + 1
-    values = {}
+    values: dict[str, list[int]] = {}
     for series in found:
         values.setdefault(series.resource.labels["node_name"], []).append(series.points[0].value.int64_value)
     assert {name: sorted(each) for name, each in values.items()} == {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwright.rollouts import plan, steps
-from poolwright.rollouts.commands import NotNow, obey
+from poolwright.rollouts.commands import Action, NotNow, obey
 from poolwright.rollouts.gate import BootedNode
 from poolwright.rollouts.rollout import Policy, Rollout, Target, decode, encode
 
@@ -108,8 +108,8 @@ def test_a_node_that_cannot_be_made_fails_the_gate_at_once() -> None:
         )
     ]
     fleet.step()
-    assert fleet.rollout.phase == "rolling back"
-    assert "STOCKOUT" in fleet.rollout.reason
+    after = fleet.rollout
+    assert (after.phase, "STOCKOUT" in after.reason) == ("rolling back", True)
 
 
 def test_by_policy_a_failed_rollout_stays_where_it_is() -> None:
@@ -135,9 +135,10 @@ def test_a_late_command_changes_nothing() -> None:
 
 def test_a_finished_rollout_can_be_rolled_back_and_nothing_else() -> None:
     done = Fleet(rollout()).run()
-    for action in ("pause", "resume", "abort"):
+    actions: tuple[Action, ...] = ("pause", "resume", "abort")
+    for action in actions:
         with pytest.raises(NotNow):
-            obey(done, action, sent=("2026-01-01", "9"), who="")  # type: ignore[arg-type]
+            obey(done, action, sent=("2026-01-01", "9"), who="")
     fleet = Fleet(obey(done, "rollback", sent=("2026-01-01", "9"), who="ada"))
     assert fleet.run().phase == "rolled back"
     assert fleet.done == [f"roll back g{index}" for index in (3, 2, 1, 0)]
@@ -155,13 +156,13 @@ def test_every_group_is_in_exactly_one_wave_and_no_wave_is_empty(count: int, fra
 
 @given(st.integers(1, 12), st.booleans(), st.booleans(), st.integers(0, 30), st.sampled_from(["abort", "rollback"]))
 def test_every_rollout_ends_whenever_it_is_stopped(
-    groups: int, canary: bool, healthy: bool, after: int, action: str
+    groups: int, canary: bool, healthy: bool, after: int, action: Action
 ) -> None:
     fleet = Fleet(rollout(groups=groups, canary=canary), healthy=healthy)
     for _ in range(after):
         fleet.step()
     if not fleet.rollout.finished and fleet.rollout.phase != "rolling back":
-        fleet.rollout = obey(fleet.rollout, action, sent=("2026", "1"), who="")  # type: ignore[arg-type]
+        fleet.rollout = obey(fleet.rollout, action, sent=("2026", "1"), who="")
     end = fleet.run()
     if end.phase == "rolled back":
         assert all(target.state != "mutated" for target in end.targets)
