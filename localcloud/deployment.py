@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from typing import IO, Any
 LOOPBACK = "127.0.0.1"
 DEAD_LETTERS = "dead-letter"
 READY_WITHIN = 60.0
+PORTS = (20_000, 32_000)  # below those that Linux and macOS give to clients
 FINISHED = " OR ".join(
     f'attributes.status = "{status}"'
     for status in ("SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED")
@@ -200,6 +202,9 @@ def serve(arguments: Iterable[str], *, python: Path, log: IO[bytes]) -> tuple[su
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
+    """A port that no client is given by chance: one that polls such a port of loopback can end up connected to itself,
+    and then nobody else can listen there."""
+    while True:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind((LOOPBACK, random.randrange(*PORTS)))
+            return int(listener.getsockname()[1])
