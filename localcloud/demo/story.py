@@ -90,7 +90,11 @@ class Story:
             self.screen.happened(f"kubectl scale deployment {workload.name} --replicas 0", by_us=True)
             self._until(f"{low} GPU nodes, there are {most}", lambda: len(self._nodes()) == low == self._size())
             self.screen.check(f"{name}: nodes when idle", expected=low, found=self._size())
-            drained = [each for each in self._records() if each["what"].startswith("drained and deleted")]
+            drained = [
+                each
+                for each in self._records()
+                if each["what"].startswith("drained and deleted") and last_part(each["subject"]) == name
+            ]
             self.screen.check(f"{name}: nodes drained, then deleted", expected=most - low, found=len(drained))
 
     def an_upgrade_moves_the_base_image(self) -> None:

@@ -46,7 +46,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """One document. `canary`: the name of the extra node while it is there, `proved` once it has done its work;
+    """One document. `canary`: the name of the extra node while it is in `canary_group`, `proved` once it has done its work;
     `cause`: the id of the message that asked for it;
     `commanded`: (publish time, message id) of the newest command obeyed, so that a late one is known as late."""
 
@@ -60,6 +60,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     wave: int = 0
     paused: bool = False
     canary: str = ""
+    canary_group: str = ""
     proved: str = ""
     reason: str = ""
     excluded: dict[str, str] = {}

@@ -91,7 +91,7 @@ def _mutate(rollout: Rollout, *, now: float) -> Step:
 def _watch(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step:
     wave = rollout.current
     changed = [target for target in wave.targets if target.state == "mutated"]
-    if rollout.phase == "verifying" and rollout.wave == 0 and rollout.policy.canary_node and changed:
+    if rollout.phase == "verifying" and rollout.policy.canary_node and changed and not rollout.proved:
         if not rollout.canary:
             return AddCanary(changed[0])
         if not any(node.name == rollout.canary for node in nodes):
@@ -113,12 +113,12 @@ def _watch(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step
     if isinstance(judgement, NotYet):
         return Wait(judgement.reason)
     if rollout.canary:
-        return RemoveCanary(changed[0])
+        return RemoveCanary(_canary_target(rollout))
     return Become(_next_wave(rollout, "unproven" if isinstance(judgement, Unproven) else "passed", judgement.reason))
 
 
 def _next_wave(rollout: Rollout, verdict: Verdict, reason: str) -> Rollout:
-    if rollout.proved and rollout.wave == 0:
+    if rollout.proved and any(target.group == rollout.canary_group for target in rollout.current.targets):
         verdict, reason = (
             "passed",
             f"canary node {rollout.proved} booted the image and was healthy until its bake ended",
@@ -150,8 +150,7 @@ def _fail(rollout: Rollout, reason: str) -> Rollout:
 
 def _roll_back(rollout: Rollout) -> Step:
     if rollout.canary:
-        canary_target = rollout.waves[0].targets[0]
-        return RemoveCanary(canary_target)
+        return RemoveCanary(_canary_target(rollout))
     mutated = [target for target in reversed(rollout.targets) if target.state == "mutated"]
     if mutated:
         return RollBack(mutated[0])
@@ -172,9 +171,14 @@ def settled(rollout: Rollout, target: Target, *, state: TargetState, reason: str
     )
 
 
-def with_canary(rollout: Rollout, name: str) -> Rollout:
-    """The rollout once its canary node was asked for."""
-    return msgspec.structs.replace(rollout, canary=name, reason=f"canary node {name} was asked for")
+def _canary_target(rollout: Rollout) -> Target:
+    return next(target for target in rollout.targets if target.group == rollout.canary_group)
+
+
+def with_canary(rollout: Rollout, target: Target, name: str) -> Rollout:
+    """The rollout once its canary node was asked for in the target's group."""
+    reason = f"canary node {name} was asked for"
+    return msgspec.structs.replace(rollout, canary=name, canary_group=target.group, reason=reason)
 
 
 def without_canary(rollout: Rollout) -> Rollout:

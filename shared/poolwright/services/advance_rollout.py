@@ -30,6 +30,9 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
     environment = environments.by_name(ports.environments, rollout.environment)
     if environment is None:
         raise Irrelevant(f"{rollout.id} is of environment {rollout.environment}, which has no file any more")
+    if rollout.canary:
+        lease = leases.of_group(GroupRef.parse(rollout.canary_group))
+        leases.take(ports, lease, holder=rollout.id, seconds=leases.LONG_SECONDS)
     if not rollout.finished and (newer := _newer(ports, rollout)):
         after = msgspec.structs.replace(rollout, phase="superseded", reason=f"superseded by {newer.id}")
     else:
@@ -129,7 +132,7 @@ def _add_canary(ports: Ports, rollout: Rollout, target: Target) -> Rollout:
     if not any(last_part(member["instance"]) == name for member in ports.compute.members(group)):
         ports.compute.create_instances(group, [name], request_id=ports.clock.unique())
         record(ports, kind="canary", subject=str(group), what=f"asked for node {name}", cause=rollout.id)
-    return steps.with_canary(rollout, name)
+    return steps.with_canary(rollout, target, name)
 
 
 def _remove_canary(ports: Ports, rollout: Rollout, target: Target) -> Rollout:

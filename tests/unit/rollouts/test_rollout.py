@@ -54,7 +54,7 @@ class Fleet:
             self.rollout = steps.settled(self.rollout, step.target, state="rolled back")
         elif isinstance(step, steps.AddCanary):
             self.done.append("add canary")
-            self.rollout = steps.with_canary(self.rollout, "canary")
+            self.rollout = steps.with_canary(self.rollout, step.target, "canary")
             self.nodes = [self._node()]
         elif isinstance(step, steps.RemoveCanary):
             self.done.append("remove canary")
@@ -83,6 +83,16 @@ def test_a_good_image_goes_out_in_waves_and_idle_waves_are_called_unproven() -> 
     assert fleet.done == ["mutate g0", "add canary", "remove canary", "mutate g1", "mutate g2", "mutate g3"]
     assert [wave.verdict for wave in end.waves] == ["passed", "unproven", "unproven"]
     assert "unproven" in end.reason
+
+
+def test_where_the_canary_group_is_refused_the_next_wave_proves_the_image() -> None:
+    fleet = Fleet(rollout())
+    fleet.step()
+    first = fleet.rollout.waves[0].targets[0]
+    fleet.rollout = steps.settled(fleet.rollout, first, state="refused", reason="skew")
+    end = fleet.run()
+    assert fleet.done == ["mutate g1", "mutate g2", "add canary", "remove canary", "mutate g3"]
+    assert [wave.verdict for wave in end.waves] == ["unproven", "passed", "unproven"]
 
 
 def test_an_idle_fleet_never_passes() -> None:
