@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
-from google.cloud import pubsub_v1
 from rich.console import Console
 
 from localcloud.demo.screen import Row, Screen
@@ -28,10 +27,18 @@ ROOT = Path(__file__).resolve().parents[2]
 WORLDS = ROOT / "localcloud" / "worlds"
 PYTHON = ROOT / "build" / "functions-venv" / "bin" / "python"
 COLLECTIONS = ("builds", "environments", "leases", "provisioners", "records", "refusals", "rollouts")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 
 Kind = Literal["embedded", "official"]
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter."""
+
+    data: bytes
+    attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -71,21 +78,28 @@ class Deployed:
         publisher = self.stage.story.cloud.publisher
         return str(publisher.publish(publisher.topic_path(self.project, topic), data, **attributes).result(timeout=30))
 
-    def dead_letters(self) -> list[Any]:
+    def dead_letters(self) -> list[Letter]:
         """The messages in the dead-letter topic's subscription, which stay there."""
-        with pubsub_v1.SubscriberClient() as subscriber:
-            name = subscriber.subscription_path(self.project, DEAD_LETTERS)
-            found: dict[str, Any] = {}
-            while True:
-                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is what is wanted here
-                    pulled = subscriber.pull(subscription=name, max_messages=100, return_immediately=True, timeout=10)
-                if not pulled.received_messages:
-                    break
-                found |= {each.message.message_id: each for each in pulled.received_messages}
-            if found:
-                ids = [each.ack_id for each in found.values()]
-                subscriber.modify_ack_deadline(subscription=name, ack_ids=ids, ack_deadline_seconds=0)
-            return [each.message for each in found.values()]
+        found: dict[str, Json] = {}
+        while received := self._dead_letters("pull", maxMessages=100, returnImmediately=True).get("receivedMessages"):
+            found |= {each["message"]["messageId"]: each for each in received}
+        if found:
+            ids = [each["ackId"] for each in found.values()]
+            self._dead_letters("modifyAckDeadline", ackIds=ids, ackDeadlineSeconds=0)
+        return [
+            Letter(base64.b64decode(each["message"].get("data", "")), each["message"].get("attributes", {}))
+            for each in found.values()
+        ]
+
+    def _dead_letters(self, verb: str, **body: Any) -> Json:
+        """By REST: the gRPC client takes no answer above 4 MB from an emulator."""
+        base = self.stage.manifest["endpoints"]["pubsub.googleapis.com"]
+        url = f"{base}/v1/projects/{self.project}/subscriptions/{DEAD_LETTERS}:{verb}"
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: Json = json.load(answer)
+            return found
 
     # The functions
 
