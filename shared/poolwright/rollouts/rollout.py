@@ -76,6 +76,11 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         return self.phase in FINISHED
 
     @property
+    def settled(self) -> bool:
+        """Finished, and no canary node is left behind."""
+        return self.finished and not self.canary
+
+    @property
     def current(self) -> Wave:
         """The wave in hand."""
         return self.waves[self.wave]

@@ -67,6 +67,8 @@ def looks_at_nodes(rollout: Rollout) -> bool:
 
 def next_step(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step:
     """`nodes`: members of the current wave's changed groups that were made from our template."""
+    if rollout.finished and rollout.canary:
+        return RemoveCanary(_canary_target(rollout))
     if rollout.finished or rollout.phase == "offered":
         return Wait(f"the rollout is {rollout.phase}")
     if rollout.phase == "rolling back":

@@ -52,7 +52,7 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
             ports, kind="rollout", subject=rollout.id, what=f"{after.phase}: {after.current.name}", why=after.reason,
             cause=work.cause, once=f"{after.phase} {after.wave} {after.commanded}", runId=after.run_id,
         )  # fmt: skip
-    return Done(f"{rollout.id}: {after.phase}: {after.reason}", again=not after.finished)
+    return Done(f"{rollout.id}: {after.phase}: {after.reason}", again=not after.settled)
 
 
 def _newer(ports: Ports, rollout: Rollout) -> Rollout | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 import pytest
@@ -126,6 +127,19 @@ def test_by_policy_a_failed_rollout_stays_where_it_is() -> None:
     fleet = Fleet(rollout(roll_back=False), healthy=False)
     assert fleet.run().phase == "failed"
     assert "roll back g0" not in fleet.done
+
+
+@pytest.mark.parametrize("end", ["aborted", "superseded"])
+def test_a_rollout_that_is_stopped_gives_its_canary_node_back(end: Literal["aborted", "superseded"]) -> None:
+    fleet = Fleet(rollout())
+    while not fleet.rollout.canary:
+        fleet.step()
+    fleet.rollout = msgspec.structs.replace(fleet.rollout, phase=end)
+    assert not fleet.rollout.settled
+    fleet.step()
+    assert fleet.done[-1] == "remove canary"
+    assert fleet.rollout.settled
+    assert isinstance(fleet.step(), steps.Wait)
 
 
 def test_a_paused_rollout_does_nothing_until_it_is_resumed() -> None:
