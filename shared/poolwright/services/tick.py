@@ -50,7 +50,7 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
 def _rollouts(ports: Ports) -> Iterator[Work]:
     for stored in ports.store.all(start_rollout.COLLECTION):
         rollout = decode(stored.body)
-        if not rollout.settled and rollout.phase != "offered" and not rollout.paused:
+        if not rollout.settled and rollout.phase != "offered":
             yield rollout_work(rollout.id, cause="tick")
 
 
