@@ -46,9 +46,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """One document. `canary`: the name of the extra node while it is in `canary_group`, `proved` once it has done its work;
-    `cause`: the id of the message that asked for it;
-    `commanded`: (publish time, message id) of the newest command obeyed, so that a late one is known as late."""
+    """One document.
+
+    `canary`: the name of the extra node while it is in `canary_group`; `proved`: its name once it has done its work;
+    `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
+    command obeyed, so that a late one is known as late.
+    """
 
     id: str
     environment: str
