@@ -99,6 +99,7 @@ def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Ta
         group=group,
         image=image,
         cause=rollout.id,
+        act=environment.mode != "observe",  # where it is `offer`, a person has started the rollout
         holder=rollout.id,
     )
     refused = outcome.kind in ("refused", "would change")

@@ -48,7 +48,14 @@ def handle(work: GroupWork, ports: Ports) -> Done:
     if not pool.accelerators:  # an operation on the cluster tells of all its pools, and rollouts are for GPUs alone
         return Done(f"{group.name} is left as it is: node pool {pool.ref.name} has no GPUs")
     outcome = bring_to_image(
-        ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=work.cause
+        ports,
+        environment=environment,
+        cluster=cluster,
+        pool=pool,
+        group=group,
+        image=image,
+        cause=work.cause,
+        act=environment.mode == "act",
     )
     return Done(f"{group.name}: {outcome.kind}: {outcome.reason}")
 
@@ -90,10 +97,13 @@ def bring_to_image(
     group: GroupRef,
     image: BootImage,
     cause: str,
+    act: bool,
     holder: str = "",
 ) -> Outcome:
-    """Read, plan, write, record. `holder`: who may have the group's lease already. leases.Held; Busy while GKE works on
-    the pool, or when the group moved while it was looked at."""
+    """Read, plan, write (only to `act`), record. `holder`: who may have the group's lease already.
+
+    leases.Held; Busy while GKE works on the pool, or when the group moved while it was looked at.
+    """
     _wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=holder):
         raw, own, gke = _observe(ports, cluster, pool, group)
@@ -111,7 +121,7 @@ def bring_to_image(
             return _refused(ports, environment, raw, group, image, planned, cause=cause)
         if isinstance(planned, AlreadyRight):
             return Outcome("already right", planned.reason)
-        if environment.mode != "act":
+        if not act:
             return Outcome("would change", f"{planned.reason}; mode is {environment.mode}")
         _write(ports, group, planned)
     record(

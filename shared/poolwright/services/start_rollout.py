@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from poolwright.boot_images.image import BootImage
 from poolwright.rollouts import plan
 from poolwright.rollouts.rollout import Policy, Rollout, Target, Wave, decode, encode
-from poolwright.services.ports import Conflict, Ports
+from poolwright.services.ports import Conflict, Missing, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
 
@@ -88,7 +88,12 @@ def _planned(ports: Ports, environment: Environment) -> tuple[tuple[Wave, ...], 
     targets: list[Target] = []
     excluded: dict[str, str] = {}
     for ref in environment.cluster_refs():
-        for pool in ports.gke.cluster(ref).pools:
+        try:
+            pools = ports.gke.cluster(ref).pools
+        except Missing:
+            excluded[str(ref)] = "GKE knows no such cluster"
+            continue
+        for pool in pools:
             if not pool.accelerators:
                 continue
             why = environment.exclude.excludes(

@@ -23,7 +23,7 @@ BUILDS_SINCE_SECONDS = 24 * 3600.0  # a message lost for longer is a person's to
 
 
 def handle(event: Tick, ports: Ports) -> str:
-    """Publish work for unfinished rollouts, builds nobody took, drifting groups and provisioners. Weather in one
+    """Publish work for unfinished rollouts, builds nobody took, drifting groups and provisioners. Trouble in one
     place does not keep the tick from the others."""
     asked = 0
     for look in (_rollouts, *(look for each in ports.environments for look in _looks(each))):
@@ -33,6 +33,8 @@ def handle(event: Tick, ports: Ports) -> str:
                 asked += 1
         except Weather as reason:
             log.warning("the tick goes on without one look: %s", reason)
+        except Exception:  # what is wrong with one cluster must not keep the others from being healed
+            log.exception("the tick goes on without one look")
     return f"{asked} steps asked for"
 
 
