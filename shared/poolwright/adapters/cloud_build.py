@@ -9,6 +9,7 @@ from typing import Any
 
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.adapters.google_imports import without_async_rest
 from poolwright.services.ports import Build
 
 HOST = "cloudbuild.googleapis.com"
@@ -23,7 +24,8 @@ class CloudBuildApi:
 
     @cached_property
     def _client(self) -> Any:
-        from google.cloud.devtools.cloudbuild_v1.services.cloud_build import CloudBuildClient
+        with without_async_rest():
+            from google.cloud.devtools.cloudbuild_v1.services.cloud_build import CloudBuildClient
 
         return self._access.rest(CloudBuildClient, HOST)
 

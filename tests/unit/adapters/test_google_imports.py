@@ -184,3 +184,32 @@ def test_a_library_that_is_missing_is_said_to_be_missing() -> None:
     """)
         == "No module named 'google.cloud.compute_v1'"
     )
+
+
+CLOUD_BUILD = "from google.cloud.devtools.cloudbuild_v1.services.cloud_build import CloudBuildClient"
+
+
+def test_cloud_builds_client_comes_without_aiohttp_which_is_there_for_others() -> None:
+    assert in_a_fresh_process(f"""
+        import sys
+        from poolwright.adapters.google_imports import without_async_rest
+        with without_async_rest():
+            {CLOUD_BUILD}
+        print("aiohttp" in sys.modules, CloudBuildClient.get_transport_class("rest").__name__)
+        import google.auth.aio.transport.sessions
+        print("aiohttp" in sys.modules)
+    """).splitlines() == ["False CloudBuildRestTransport", "True"]
+
+
+def test_who_has_asynchronous_rest_already_keeps_it() -> None:
+    assert (
+        in_a_fresh_process(f"""
+        from google.auth.aio.transport import sessions
+        import sys
+        from poolwright.adapters.google_imports import without_async_rest
+        with without_async_rest():
+            {CLOUD_BUILD}
+        print(sys.modules["google.auth.aio.transport.sessions"] is sessions)
+    """)
+        == "True"
+    )
