@@ -1,61 +1,53 @@
-"""Flows in manual time: the real functions and adapters, a stand-in whose clock only we move, and every message in
-our hands, so that any of them can come twice, late, in the wrong order or not at all.
+"""One run of a flow in manual time: the real functions and adapters, a stand-in whose clock only we move, and every
+message in our hands, so that any of them can come twice, late, in the wrong order or not at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import copy
+import itertools
 import json
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
-from unittest import mock
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from functions_framework import create_app
+from localcloud.deployment import SUBSCRIPTIONS
+from localcloud.dispatch import Call
+from localcloud.kubernetes import KubernetesApi
+from localcloud.stack import Stack
+from poolwright.references import ClusterRef
+from poolwright.services.ports import Ports
 
-from localcloud.deployment import DEAD_LETTERS, SUBSCRIPTIONS
-from localcloud.stack import Manifest, Stack
+if TYPE_CHECKING:
+    from tests.chaos.ground import Ground
 
-ROOT = Path(__file__).resolve().parents[2]
-MINUTE = 60.0
 Json = dict[str, Any]
 Result = TypeVar("Result")
-Twist = Literal["none", "doubled", "tripled", "delayed", "swapped", "dropped"]
-DELAY_SECONDS = 150.0
+Twist = Literal["doubled", "tripled", "delayed", "swapped", "dropped", "at once"]
+TWISTS: tuple[Twist, ...] = tuple(each for each in get_args(Twist) if each != "at once")
+
+STEP_SECONDS = 5.0  # how finely time passes between looks at what arrived
+TICK_SECONDS = 180.0  # slower than Cloud Scheduler's minute, so that events come first and ticks only heal
+LATE_SECONDS = 150.0
+CALM_SECONDS = LATE_SECONDS + TICK_SECONDS  # so that even the last message can be late, and a tick comes after it
+FUNCTION_OF = {each.name: each.function for each in SUBSCRIPTIONS}
 
 
-@dataclass
-class Delivery:
-    """A message on its way to a function."""
-
-    subscription: str
-    message: Json
-    attempt: int = 1
-    not_before: float = 0.0
-
-    @property
-    def function(self) -> str:
-        """Who gets it."""
-        return next(each.function for each in SUBSCRIPTIONS if each.name == self.subscription)
-
-
-class Thread:
-    """An event loop of its own, so that blocking clients can talk to the stand-in from here."""
+class EventLoop:
+    """An event loop in a thread of its own, so that blocking clients can talk to the stand-in from here."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run there, wait here."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
+        """Await there, wait here."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Call there, wait here."""
@@ -67,121 +59,203 @@ class Thread:
 
     def stop(self) -> None:
         """End the loop."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-        self.loop.close()
+        self._loop.close()
 
 
 class SimulatedClock:
     """poolwright's clock, by the world's time. Ids are counted, so that two runs have the same."""
 
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-        self._count = 0
+    def __init__(self, stack: Stack) -> None:
+        self._simulation = stack.world.simulation
+        self._count = itertools.count(1)
 
     def now(self) -> float:
-        return self._flow.now()
+        return self._simulation.now()
 
     def unique(self) -> str:
-        self._count += 1
-        return f"00000000-0000-4000-8000-{self._count:012d}"
+        return f"00000000-0000-4000-8000-{next(self._count):012d}"
+
+
+@dataclass
+class Delivery:
+    """A message on its way to a function, not to be delivered before `due`."""
+
+    subscription: str
+    message: Json
+    attempt: int = 1
+    due: float = 0.0
+
+    @property
+    def body(self) -> Any:
+        """The message's own body: JSON, or the sentence of a GKE notification."""
+        text = base64.b64decode(self.message.get("data", "")).decode()
+        return json.loads(text or "null") if text[:1] in ("", "{") else text
+
+    def __str__(self) -> str:
+        body = self.body
+        return f"{self.subscription}: {body.get('kind', '') if isinstance(body, dict) else ''}".rstrip(": ")
 
 
 @dataclass
 class Flow:
-    """One run of a flow. `twist` befalls the message that is delivered as number `victim` (from 0)."""
+    """One run. `twist` befalls the message that is delivered as number `victim`, counted from 0 since `begin`."""
 
-    stack: Stack
-    manifest: Manifest
-    thread: Thread
-    twist: Twist = "none"
+    ground: Ground
+    twist: Twist | None = None
     victim: int = -1
     delivered: list[Delivery] = field(default_factory=list)
     queue: deque[Delivery] = field(default_factory=deque)
-    held: list[Delivery] = field(default_factory=list)
-    refused: list[Delivery] = field(default_factory=list)
-    apps: dict[str, Any] = field(default_factory=dict)
+    answers: list[tuple[str, int]] = field(default_factory=list)
+    _held: list[Delivery] = field(default_factory=list)
+    _last: Delivery | None = None
+    _counts: bool = False
+    _next_tick: float = 0.0
+
+    @property
+    def stack(self) -> Stack:
+        """The stand-in."""
+        return self.ground.stack
+
+    @property
+    def ports(self) -> Ports:
+        """poolwright's own view."""
+        return self.ground.ports
 
     def now(self) -> float:
         """The world's time."""
-        return self.thread.call(self.stack.world.simulation.now)
+        return self.stack.world.simulation.now()
 
-    def in_cloud(self, work: Callable[[Stack], Result]) -> Result:
-        """Do something to the world at once, without the call log."""
-        return self.thread.call(lambda: work(self.stack))
+    def begin(self) -> None:
+        """From here on messages count, until all is calm; and so do calls."""
+        self.stack.world.calls.clear()
+        self._next_tick = self.now() + TICK_SECONDS
+        self._counts = True
+
+    # What people do
+
+    def ask(self, host: str, method: str, **params: Any) -> Any:
+        """Call a method of an API as somebody else does: what it does happens, and the call log knows nothing of it."""
+        api = self.ground.apis[host]
+        call = Call(method=api.methods[method], params=params, raw_body=copy.deepcopy(params))
+        return self.there(lambda: api.handlers[method](call))
+
+    def there(self, work: Callable[[], Result]) -> Result:
+        """Do something in the stand-in's own thread."""
+        return self.ground.loop.call(work)
+
+    def kubernetes(self, ref: ClusterRef) -> KubernetesApi:
+        """A cluster as its own people see it; use within `there`."""
+        return self.stack.gke.clusters[str(ref)]
 
     def publish(self, topic: str, body: Json) -> None:
         """Somebody publishes."""
-        self.in_cloud(lambda stack: stack.world.publish(topic, json.dumps(body).encode(), {}))
+        self.there(lambda: self.stack.world.publish(topic, json.dumps(body).encode(), {}))
+
+    # Time
 
     def settle(self) -> None:
         """Deliver what is there until nothing is left."""
         for _ in range(500):
-            self._collect()
-            due = next((each for each in self.queue if each.not_before <= self.now()), None)
+            pubsub = self.stack.pubsub
+            if pubsub is not None:
+                self.ground.loop.run(pubsub.settle())
+            due = self._due()
             if due is None:
                 return
             self.queue.remove(due)
             self._deliver(due)
-        raise AssertionError(f"messages without end; the last: {[each.message for each in self.delivered[-3:]]}")
+        raise AssertionError(f"messages without end; the last: {[each.body for each in self.delivered[-3:]]}")
 
-    def pass_time(self, seconds: float, *, ticks: bool = True) -> None:
-        """Let the world live, with a tick each minute."""
+    def pass_time(self, seconds: float) -> None:
+        """Let the world live, with its ticks."""
         end = self.now() + seconds
-        while self.now() < end:
-            self.thread.call(lambda: self.stack.world.simulation.advance(min(15.0, end - self.stack.world.simulation.now())))
-            self.settle()
-            if ticks and int(self.now()) % int(MINUTE) < 15:
-                self.publish("ticks", {})
-                self.settle()
-        self._release(everything=True)
         self.settle()
+        while self.now() < end:
+            self.ground.loop.run(self._live(end))
+            self.settle()
 
-    def until(self, done: Callable[[], bool], *, minutes: int = 60, what: str = "the end") -> None:
-        """Let minutes pass until it is so."""
-        for _ in range(minutes):
-            if done():
-                return
-            self.pass_time(MINUTE)
-        raise AssertionError(f"{what} did not come within {minutes} minutes")
+    async def _live(self, end: float) -> None:
+        """In the stand-in's own thread: let time pass until there is something to deliver."""
+        world, pubsub = self.stack.world, self.stack.pubsub
+        assert pubsub is not None
+        while self.now() < end and not self._due():
+            world.simulation.advance(min(STEP_SECONDS, end - self.now()))
+            if self.now() >= self._next_tick:
+                self._next_tick += TICK_SECONDS
+                world.publish("ticks", b"{}", {})
+            await pubsub.settle()
+
+    def until(self, done: Callable[[], bool], *, what: str, minutes: int = 40) -> None:
+        """Let time pass until it is so."""
+        end = self.now() + 60.0 * minutes
+        self.settle()
+        while not done():
+            assert self.now() < end, f"{what} did not come within {minutes} minutes"
+            self.pass_time(STEP_SECONDS)
+
+    def calm_down(self) -> None:
+        """Until even what was late has come and been dealt with."""
+        self.pass_time(CALM_SECONDS)
+        self._push_held()
+        if self._last is not None:
+            self._push(self._last)
+        self.settle()
+        self._counts = False
+        self.pass_time(CALM_SECONDS)
+        assert not self.queue, f"still under way: {[str(each) for each in self.queue]}"
 
     # Deliveries
 
-    async def take(self, subscription: Json, message: Json, attempt: int) -> bool:
-        """The stand-in's Pub/Sub hands every push to us; from here on it is ours to deliver."""
-        self.queue.append(Delivery(subscription["name"].rpartition("/")[2], message, attempt))
-        return True
+    def _due(self) -> Delivery | None:
+        return next((each for each in self.queue if each.due <= self.now()), None)
 
-    def _collect(self) -> None:
-        pubsub = self.stack.pubsub
-        if pubsub is not None:
-            self.thread.run(pubsub.settle())
+    def take(self, subscription: str, message: Json) -> None:
+        """Pub/Sub hands us a push; from here on it is ours to deliver."""
+        self.queue.append(Delivery(subscription, message))
 
     def _deliver(self, delivery: Delivery) -> None:
-        number = len(self.delivered)
-        if delivery.attempt == 1 and delivery.not_before == 0:
+        is_new = delivery.attempt == 1 and not delivery.due and self._counts
+        if is_new:
             self.delivered.append(delivery)
-            if number == self.victim and self.twist != "none":
-                self._befall(delivery)
-                return
+        if is_new and self.twist and len(self.delivered) - 1 == self.victim:
+            self._befall(delivery, self.twist)
+            return
         self._push(delivery)
-        self._release(everything=False)
+        self._push_held()
 
-    def _befall(self, delivery: Delivery) -> None:
-        if self.twist in ("doubled", "tripled"):
-            for _ in range(2 if self.twist == "doubled" else 3):
-                self._push(delivery)
-        elif self.twist == "delayed":
-            self.queue.append(Delivery(delivery.subscription, delivery.message, not_before=self.now() + DELAY_SECONDS))
-        elif self.twist == "swapped":
-            self.held.append(delivery)
+    def _befall(self, delivery: Delivery, twist: Twist) -> None:
+        if twist == "doubled":
+            self._push(delivery)
+            self._push(delivery)
+        elif twist == "tripled":  # now, after whatever comes next, and when all is over
+            self._push(delivery)
+            self._held.append(delivery)
+            self._last = delivery
+        elif twist == "delayed":
+            self._later(delivery, LATE_SECONDS)
+        elif twist == "swapped":
+            self._held.append(delivery)
+        elif twist == "at once":
+            threads = [threading.Thread(target=self._push, args=[delivery]) for _ in range(2)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+        elif delivery.subscription == "rollout-command":
+            # Nothing but this message knows what the person wants, so here "dropped" is what Pub/Sub makes of a loss:
+            # nobody acknowledged it, and it is delivered again.
+            self._later(delivery, 30.0)
 
-    def _release(self, *, everything: bool) -> None:
-        """A held message comes right after the next one, or at the end."""
-        if self.held and (everything or self.delivered):
-            waiting, self.held = self.held, []
-            for delivery in waiting:
-                self._push(delivery)
+    def _later(self, delivery: Delivery, seconds: float) -> None:
+        self.queue.append(Delivery(delivery.subscription, delivery.message, due=self.now() + seconds))
+
+    def _push_held(self) -> None:
+        """What was swapped comes right after the message that came next."""
+        waiting, self._held = self._held, []
+        for each in waiting:
+            self._push(each)
 
     def _push(self, delivery: Delivery) -> None:
         body = {
@@ -191,68 +265,13 @@ class Flow:
                 "messageId": delivery.message["messageId"],
                 "publishTime": delivery.message["publishTime"],
             },
-            "subscription": f"projects/{self.manifest.project}/subscriptions/{delivery.subscription}",
+            "subscription": f"projects/{self.stack.world.project}/subscriptions/{delivery.subscription}",
             "deliveryAttempt": delivery.attempt,
         }
-        answer = self.apps[delivery.function].post("/", json=body)
-        if answer.status_code >= 300:
-            again = Delivery(delivery.subscription, delivery.message, delivery.attempt + 1, self.now() + 10.0 * delivery.attempt)
-            (self.queue if delivery.attempt < 20 else self.refused).append(again)
-
-    def close(self) -> None:
-        """End the stand-in."""
-        self.thread.run(self.stack.stop())
-
-
-@contextmanager
-def flow(
-    folder: Path, world: Path, environments: Path, *, thread: Thread, twist: Twist = "none", victim: int = -1
-) -> Iterator[Flow]:
-    """A fresh world with poolwright deployed on it, in manual time."""
-    holder: dict[str, Flow] = {}
-
-    async def deliver(subscription: Json, message: Json, attempt: int) -> bool:
-        return await holder["flow"].take(subscription, message, attempt)
-
-    def make() -> Stack:
-        return Stack(folder=folder, state=world, manual=True, pubsub="embedded", firestore="embedded", deliver=deliver)
-
-    stack = thread.call(make)
-    manifest = thread.run(stack.start())
-    run = Flow(stack=stack, manifest=manifest, thread=thread, twist=twist, victim=victim)
-    holder["flow"] = run
-    env = {**manifest.env, "POOLWRIGHT_ENVIRONMENTS": str(environments)}
-    with mock.patch.dict(os.environ, env):
-        from poolwright import bootstrap
-
-        bootstrap._of_process.cache_clear()
-        bootstrap.ports().__dict__["clock"] = SimulatedClock(run)
-        run.in_cloud(_subscribe)
-        run.apps = {name: create_app(name, str(ROOT / "functions" / "main.py")).test_client() for name in _functions()}
-        try:
-            yield run
-        finally:
-            run.close()
-            bootstrap._of_process.cache_clear()
-
-
-def _functions() -> list[str]:
-    return sorted({each.function for each in SUBSCRIPTIONS})
-
-
-def _subscribe(stack: Stack) -> None:
-    pubsub = stack.pubsub
-    assert pubsub is not None
-    for topic in sorted({each.topic for each in SUBSCRIPTIONS} | {DEAD_LETTERS}):
-        pubsub.create_topic(topic)
-    pubsub.create_subscription(DEAD_LETTERS, topic=DEAD_LETTERS)
-    for each in SUBSCRIPTIONS:
-        extra = {"filter": each.filter} if each.filter else {}
-        pubsub.create_subscription(
-            each.name, topic=each.topic, pushConfig={"pushEndpoint": f"http://harness/{each.function}"}, **extra
-        )
-
-
-def decoded(message: Json) -> Any:
-    """A message's body."""
-    return json.loads(base64.b64decode(message.get("data", "")) or b"null")
+        status = self.ground.call(FUNCTION_OF[delivery.subscription], body)
+        self.answers.append((str(delivery), status))
+        assert status in (204, 503), f"{delivery} was answered {status}: {delivery.body}"
+        if status == 503:  # Busy: Pub/Sub brings it again, later each time
+            assert delivery.attempt < 20, f"{delivery} ends in the dead letters: {delivery.body}"
+            due = self.now() + 10.0 * delivery.attempt
+            self.queue.append(Delivery(delivery.subscription, delivery.message, delivery.attempt + 1, due))

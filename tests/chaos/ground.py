@@ -1,0 +1,121 @@
+"""What flows run on: one stand-in and one deployment of the functions a world file, put back to its beginning before
+each run, because starting them takes longer than a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from functions_framework import create_app
+
+from localcloud.deployment import FUNCTIONS, SUBSCRIPTIONS
+from localcloud.dispatch import Api
+from localcloud.stack import Stack
+from poolwright import bootstrap
+from poolwright.adapters.sqlite_store import SqliteStore
+from poolwright.boot_images import kube_env
+from poolwright.settings import Settings
+from tests.chaos.harness import EventLoop, Flow, Json, SimulatedClock, Twist
+
+ROOT = Path(__file__).resolve().parents[2]
+_read_as_yaml = cache(kube_env._read_as_yaml)  # a pure function that took most of a run's time
+
+
+class Ground:
+    """A world, and poolwright deployed on it."""
+
+    def __init__(self, *, folder: Path, world: Path, environments: Path) -> None:
+        self._folder = folder
+        self._runs = 0
+        self._flow: Flow | None = None
+        self.loop = EventLoop()
+        self.stack = self.loop.call(
+            lambda: Stack(
+                folder=folder, state=world, manual=True, pubsub="embedded", firestore="embedded", deliver=self._take
+            )
+        )
+        manifest = self.loop.run(self.stack.start())
+        self.loop.call(self._subscribe)
+        self._env = {**manifest.env, "POOLWRIGHT_ENVIRONMENTS": str(environments), "POOLWRIGHT_LOG_LEVEL": "WARNING"}
+        del self._env["GOOGLE_APPLICATION_CREDENTIALS"]  # who we are to Google is not the question here
+        with mock.patch.dict(os.environ, self._env):
+            self.ports = bootstrap.ports(Settings.read())
+            self._apps = {name: create_app(name, str(ROOT / "functions" / "main.py")) for name in FUNCTIONS}
+        self.apis: dict[str, Api] = {api.host: api for api in (self.stack.gke.api(), self.stack.cloud_build.api())}
+        self._beginning = self.loop.call(self._remember)
+
+    @contextmanager
+    def flow(self, *, twist: Twist | None = None, victim: int = -1) -> Iterator[Flow]:
+        """A run from the beginning."""
+        self.loop.call(self._go_back)
+        self._runs += 1
+        late = self.ports.__dict__
+        late["store"] = SqliteStore(self._folder / f"{self._runs}.db")
+        late["clock"] = SimulatedClock(self.stack)
+        self._flow = Flow(ground=self, twist=twist, victim=victim)
+        with (
+            mock.patch.object(bootstrap, "_of_process", lambda: self.ports),
+            mock.patch.object(kube_env, "_read_as_yaml", _read_as_yaml),
+            mock.patch.dict(os.environ, self._env),
+        ):
+            yield self._flow
+
+    def call(self, function: str, body: Json) -> int:
+        """Push to a function; its answer's status."""
+        return int(self._apps[function].test_client().post("/", json=body).status_code)
+
+    def close(self) -> None:
+        """End the stand-in."""
+        self.loop.run(self.stack.stop())
+        self.loop.run(_end_connections())
+        self.loop.stop()
+
+    async def _take(self, subscription: Json, message: Json, attempt: int) -> bool:
+        if self._flow is not None:
+            self._flow.take(subscription["name"].rpartition("/")[2], message)
+        return True
+
+    def _subscribe(self) -> None:
+        pubsub = self.stack.pubsub
+        assert pubsub is not None
+        for topic in sorted({each.topic for each in SUBSCRIPTIONS}):
+            pubsub.create_topic(topic)
+        for each in SUBSCRIPTIONS:
+            extra: dict[str, Any] = {"filter": each.filter} if each.filter else {}
+            push = {"pushEndpoint": f"http://harness/{each.function}"}
+            pubsub.create_subscription(each.name, topic=each.topic, pushConfig=push, **extra)
+
+    def _remember(self) -> Json:
+        world, planes = self.stack.world, self.stack.gke.planes
+        return copy.deepcopy(
+            {"tables": world.tables, "simulation": world.simulation.saved(), "planned": planes._planned}
+        )
+
+    def _go_back(self) -> None:
+        """As a restart from a saved world, on the same ports."""
+        was = copy.deepcopy(self._beginning)
+        world, planes = self.stack.world, self.stack.gke.planes
+        world.tables.clear()
+        world.tables.update(was["tables"])
+        world.calls.clear()
+        world.simulation.restore(was["simulation"])
+        planes.apis.clear()
+        planes._planned.clear()
+        planes._planned.update(was["planned"])
+        for cluster in self.stack.gke.state.clusters.values():
+            planes.start(cluster)
+
+
+async def _end_connections() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
