@@ -29,7 +29,7 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
     except commands.NotNow as reason:
         record(
             ports, kind="command", subject=rollout.id, what=f"{event.action} changed nothing", why=str(reason),
-            cause=_cause(event), requester=event.requester,
+            cause=_cause(event), once=event.message_id, requester=event.requester,
         )  # fmt: skip
         raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
     _replace(ports, rollout, changed)
@@ -39,7 +39,7 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
                 released.hold(ports, changed.environment, group=target.group, why=f"{changed.id} was aborted")
     record(
         ports, kind="command", subject=rollout.id, what=changed.reason, why=event.reason, cause=_cause(event),
-        requester=event.requester,
+        once=event.message_id, requester=event.requester,
     )  # fmt: skip
     publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
     return f"{rollout.id}: {changed.reason}"
@@ -55,8 +55,10 @@ def _environment(ports: Ports, event: RolloutCommand) -> Environment:
 
 
 def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
-    image = _image(ports, environment, event)
     known = start_rollout.all_of(ports, environment.name)
+    if any(_sent(event) <= each.commanded for each in known):  # commands count in the order in which they were sent
+        raise Irrelevant("this start, or a command that was sent after it, was obeyed already")
+    image = _image(ports, environment, event)
     same = [each for each in known if each.run_id == image.run_id and not each.finished]
     if same and same[-1].phase != "offered":
         raise Irrelevant(f"{same[-1].id} is under way already ({same[-1].phase})")
@@ -88,8 +90,10 @@ def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> Boo
             continue
     wanted = [each for each in images if event.run_id in (None, each.run_id)]
     if not wanted:
-        have = ", ".join(str(each.run_id) for each in images) or "none"
-        raise Refused("runId", f"{environment.name} has no boot image of run {event.run_id}", f"Runs with one: {have}")
+        which = "" if event.run_id is None else f" of run {event.run_id}"
+        have = ", ".join(str(each.run_id) for each in images)
+        remedy = f"Use one of the runs that have one: {have}" if have else "Build one first, and wait until it is ready"
+        raise Refused("runId", f"{environment.name} has no boot image{which}", remedy)
     image = max(wanted, key=lambda each: each.run_id)
     problems = why_unusable(image, environment=environment.name)
     if problems:
@@ -103,8 +107,9 @@ def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
     named = [each for each in known if event.rollout in (None, each.id) and event.run_id in (None, each.run_id)]
     if not named:
         _environment(ports, event)
-        have = ", ".join(each.id for each in known) or "none"
-        raise Refused("rollout", f"{event.environment} has no such rollout", f"Its rollouts: {have}")
+        have = ", ".join(each.id for each in known)
+        remedy = f"Use one of its rollouts: {have}" if have else "It has none yet: start one, by action start"
+        raise Refused("rollout", f"{event.environment} has no such rollout", remedy)
     unfinished = [each for each in named if not each.finished]
     return (unfinished or named)[-1]
 
