@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 LIFETIME_SECONDS = 3600
+ANYWHERE = "0x0"  # no regional boundary, as iamcredentials encodes it
 
 
 def service_account_file(folder: Path, *, project: str, email: str, token_uri: str) -> Path:
@@ -49,7 +50,10 @@ def token_file(folder: Path) -> Path:
 
 
 class Tokens:
-    """`oauth2.googleapis.com`: any grant gets a token, whoever asks; and the keys of our OIDC tokens."""
+    """`oauth2.googleapis.com`: any grant gets a token, whoever asks; and the keys of our OIDC tokens.
+
+    `iamcredentials.googleapis.com`: accounts may be used anywhere; Google's auth libraries ask before every first call.
+    """
 
     def __init__(self, jwks: dict[str, Any]) -> None:
         self._jwks = jwks
@@ -58,6 +62,8 @@ class Tokens:
         """POST /token (https://developers.google.com/identity/protocols/oauth2/service-account), GET .../certs."""
         if request.path.endswith("/certs"):
             return web.json_response(self._jwks)
+        if request.path.endswith("/allowedLocations"):
+            return web.json_response({"locations": [], "encodedLocations": ANYWHERE})
         if request.path.endswith("/tokeninfo"):
             return web.json_response(
                 {"expires_in": str(LIFETIME_SECONDS), "scope": "https://www.googleapis.com/auth/cloud-platform"}

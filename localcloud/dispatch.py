@@ -188,6 +188,8 @@ class Api:
                 target = descriptor.fields_by_name[rule.body]
                 # Compute's front end names no body in its refusals, the others do: `at 'build.steps[0]'`.
                 prefix = "" if rule.body.endswith("_resource") else rule.body
+                if not prefix:
+                    raw = _without_null_items(raw)
                 inner = schema.parse(raw, target.message_type._concrete_class, prefix=prefix)
                 getattr(message, rule.body).CopyFrom(inner)
         for name, value in query:
@@ -251,6 +253,15 @@ def _json_body(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise bad_request([("", "Invalid JSON payload received. Unexpected token.\nRoot element must be a message.")])
     return found
+
+
+def _without_null_items(value: Any) -> Any:
+    """Compute passes over nulls in lists (packer sends some)."""
+    if isinstance(value, list):
+        return [_without_null_items(each) for each in value if each is not None]
+    if isinstance(value, dict):
+        return {name: _without_null_items(each) for name, each in value.items()}
+    return value
 
 
 def _put(message: Message, name: str, value: str) -> None:

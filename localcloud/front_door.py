@@ -50,6 +50,7 @@ class Door(asyncio.Protocol):
         self._front = front
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
+        self._securing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,6 +60,8 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Decide as soon as the first bytes allow."""
         self._buffer += data
+        if self._securing:
+            return
         backend = self._front if self._host is None else self._backends[self._host]
         if backend is None or (self._host is None and CONNECT.startswith(self._buffer[: len(CONNECT)])):
             self._connect()
@@ -92,14 +95,18 @@ class Door(asyncio.Protocol):
             self._refuse(502, f"the local stand-in does not serve {name}")
 
     async def _secure(self, name: str) -> None:
-        context = self._authority.context(name, protocols=["h2", "http/1.1"])
+        context = self._authority.context(name, protocols=["http/1.1", "h2"])
         loop = asyncio.get_running_loop()
+        # The first bytes may arrive before start_tls returns; they must not be answered in the clear.
+        self._securing = True
         try:
             secured = await loop.start_tls(self._open(), self, context, server_side=True)
         except (ssl.SSLError, OSError) as wrong:
             log.debug("no TLS with the client that asked for %s: %s", name, wrong)
             return
-        self._transport = secured
+        self._transport, self._securing = secured, False
+        if self._buffer:
+            self.data_received(b"")
 
     def _speak_http(self, backend: Backend) -> None:
         if backend.http is None:
@@ -172,7 +179,8 @@ class _Pipe(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._other.can_write_eof() and not self._other.is_closing():
             self._other.write_eof()
-            return True
+            # TLS has no half-closed connections.
+            return self._own is not None and self._own.get_extra_info("sslcontext") is None
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

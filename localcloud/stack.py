@@ -110,8 +110,9 @@ class Stack:
     async def start(self, *, port: int = 0) -> Manifest:
         """Load the world, open the ports, let time run."""
         parts = {"pubsub": await self._start_pubsub(), "firestore": await self._start_firestore()}
-        for part in (self.compute, self.gke, self.cloud_build, self.monitoring):
-            self.listeners.serve_api(part.api())
+        compute = self.compute.api()
+        for api in (compute, self.gke.api(), self.cloud_build.api(), self.monitoring.api()):
+            self.listeners.serve_api(api)
         self.listeners.serve_http("localcloud", Control(self.world).serve)
         self.listeners.serve_http("storage.googleapis.com", self.cloud_build.logs.serve_bucket)
         self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
@@ -119,8 +120,14 @@ class Stack:
         self.listeners.serve_http(RESOURCE_MANAGER, ResourceManager(self.world).serve)
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
-        for host in ("oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"):
+        for host in ("oauth2.googleapis.com", "iamcredentials.googleapis.com", "accounts.google.com"):
             self.listeners.serve_http(host, tokens.serve)
+
+        async def www(request: web.BaseRequest) -> web.StreamResponse:
+            """Where older clients look for Compute; its self links say so still."""
+            return await (compute.serve_http if "/compute/" in request.path else tokens.serve)(request)
+
+        self.listeners.serve_http("www.googleapis.com", www)
         await self.listeners.open(port=port)
         await self._load()
         if not self.world.simulation.manual:
