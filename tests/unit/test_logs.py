@@ -152,6 +152,8 @@ PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY[:60]}\n{CANARY[:60]}\n-----END 
         f"TPM_BOOTSTRAP_CERT: {CANARY[:20]}",
         f"KUBE_PROXY_TOKEN: {CANARY[:20]}",
         json.dumps({"KUBELET_KEY": CANARY[:20]}),
+        json.dumps(f"KUBE_PROXY_TOKEN: other\nNODE_PROBLEM_DETECTOR_TOKEN: {CANARY[:20]}"),
+        json.dumps(json.dumps(f"KUBE_PROXY_TOKEN: other\nNODE_PROBLEM_DETECTOR_TOKEN: {CANARY[:20]}")),
         f"KONNECTIVITY_AGENT_CLIENT_KEY={CANARY[:20]}",
         f"CA_CERT: {PEM}",
         json.dumps({"CA_CERT": PEM}),
