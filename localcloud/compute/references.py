@@ -15,6 +15,8 @@ ROOT = "https://www.googleapis.com/compute/v1/"
 NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"(?:(?:https?:)?//[^/]+)?/?(?:compute/(?:v1|beta|alpha)/)?")
 _FAMILY_VIEW = re.compile(r"projects/([^/]+)/zones/[^/]+/imageFamilyViews/([^/]+)")
+# Debian's packer 1.6 leaves the word `projects` out of its links to disks.
+_WITHOUT_PROJECTS = re.compile(r"[a-z][-a-z0-9]{4,28}[a-z0-9]/(?:global|zones|regions)/.+")
 _PATH = re.compile(r"projects/[^/]+/(?:global|zones/[^/]+|regions/[^/]+)/[A-Za-z]+/(?:family/)?[^/]+")
 
 
@@ -65,6 +67,8 @@ def path_of(
         rest = f"{scope}/{collection}/{rest}"
     if rest.startswith(("zones/", "regions/", "global/")):
         rest = f"projects/{project}/{rest}"
+    elif _WITHOUT_PROJECTS.fullmatch(rest):
+        rest = f"projects/{rest}"
     rest = _FAMILY_VIEW.sub(r"projects/\1/global/images/family/\2", rest)
     parts = rest.split("/")
     if not _PATH.fullmatch(rest) or f"/{collection}/" not in rest:
