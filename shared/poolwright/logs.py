@@ -115,7 +115,7 @@ _SECRETS = re.compile(
     r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"  # PEM
     r"|[A-Za-z0-9+/_-]{120,}={0,2}"  # certificates and keys are base64
     r"|(?P<name>Bearer |[A-Z0-9_]{0,40}(?:KEY|CERT|BUNDLE|TOKEN|SECRET|PASSWORD)[\"']?+\s*+[:=]\s*+[\"']?+)"
-    r"(?!-----BEGIN)(?:(?!\\+[nrt])\S)+",  # a line's end may be escaped: somebody quoted the text as JSON
+    r"(?!-----BEGIN)(?:(?!\\{1,8}[nrt])\S)+",  # a line's end may be escaped: somebody quoted the text as JSON
     re.DOTALL,
 )
 
