@@ -10,9 +10,7 @@ from localcloud import emulators
 from tests.end_to_end.deployed import Kind
 from tools import package
 
-OFFICIAL_MISSING = (
-    "needs Google's Pub/Sub and Firestore emulators (gcloud components) and java"
-)
+OFFICIAL_MISSING = "needs Google's Pub/Sub and Firestore emulators (gcloud components) and java"
 BOTH = [pytest.param("embedded"), pytest.param("official", marks=pytest.mark.official)]
 
 
