@@ -12,26 +12,29 @@ from poolwright.verdicts import Refused
 
 def handle(event: Incident, ports: Ports) -> str:
     """Ask for a step on the provisioner. What the alert claims of utilization is not used. Refused, Weather."""
-    ref = _managed(ports, event)
     state = "opened" if event.open else "closed"
-    publish(ports, provisioner_work(ref, event.provisioner, cause=f"alert {event.incident_id} {state}"))
-    record(
-        ports,
-        kind="alert",
-        subject=f"{ref}/nodeProvisioners/{event.provisioner}",
-        what=f"alert {state}: {event.policy}",
-        cause=f"{event.subscription} {event.incident_id}",
-    )
-    return f"provisioner {event.provisioner} of {ref} to look at"
+    refs = _meant(ports, event)
+    for ref in refs:
+        publish(ports, provisioner_work(ref, event.provisioner, cause=f"alert {event.incident_id} {state}"))
+        record(
+            ports,
+            kind="alert",
+            subject=f"{ref}/nodeProvisioners/{event.provisioner}",
+            what=f"alert {state}: {event.policy}",
+            cause=f"{event.subscription} {event.incident_id}",
+        )
+    return f"provisioner {event.provisioner} of {', '.join(map(str, refs))} to look at"
 
 
-def _managed(ports: Ports, event: Incident) -> ClusterRef:
-    for environment in ports.environments:
-        for ref in environment.cluster_refs():
-            if (ref.location, ref.name) == (event.location, event.cluster):
-                return ref
-    raise Refused(
-        "incident.policy_user_labels",
-        f"no environment has cluster {event.cluster} in {event.location}",
-        "Correct poolwright_cluster and poolwright_location of the alert policy, or add the cluster to environments/",
-    )
+def _meant(ports: Ports, event: Incident) -> list[ClusterRef]:
+    """The cluster that the policy's labels name. They leave the project out, and the incident's own may only be the one
+    that watches others; so clusters of several projects may be meant, and each is looked at. Refused."""
+    known = [ref for environment in ports.environments for ref in environment.cluster_refs()]
+    found = [ref for ref in known if (ref.location, ref.name) == (event.location, event.cluster)]
+    if not found:
+        raise Refused(
+            "incident.policy_user_labels",
+            f"no environment has cluster {event.cluster} in {event.location}",
+            "Correct poolwright_cluster and poolwright_location of the alert policy, or add it to environments/",
+        )
+    return [ref for ref in found if ref.project == event.project] or found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from poolwright.environments import Environment
 from poolwright.events.node_pool import NodePoolChanged
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Missing, Ports
@@ -13,7 +12,7 @@ from poolwright.verdicts import Irrelevant
 
 def handle(event: NodePoolChanged, ports: Ports) -> str:
     """Confirm the pool with GKE and ask for a step on each of its groups. Irrelevant, Weather."""
-    ref = _managed(ports.environments, event)
+    ref = _managed(ports, event)
     try:
         cluster = ports.gke.cluster(ref)
     except Missing:
@@ -36,14 +35,27 @@ def handle(event: NodePoolChanged, ports: Ports) -> str:
     return f"{len(groups)} groups of {ref} to look at"
 
 
-def _managed(environments: tuple[Environment, ...], event: NodePoolChanged) -> ClusterRef:
-    """The cluster as its environment names it: notifications know only the project's number."""
-    for environment in environments:
-        for ref in environment.cluster_refs():
-            same_project = event.project == ref.project or event.project.isdigit()
-            if same_project and (ref.location, ref.name) == (event.location, event.cluster):
-                return ref
-    raise Irrelevant(
-        f"no environment has cluster {event.cluster} in {event.location} of project {event.project}; "
-        "add it to a file in environments/ if its pools should be kept on our images"
-    )
+def _managed(ports: Ports, event: NodePoolChanged) -> ClusterRef:
+    """The cluster as its environment names it. Irrelevant."""
+    named = ClusterRef(event.project, event.location, event.cluster)
+    known = [ref for environment in ports.environments for ref in environment.cluster_refs()]
+    found = [ref for ref in known if ref == named]
+    if not found and event.project.isdigit():  # notifications know only the project's number
+        found = [ref for ref in known if (ref.location, ref.name) == (named.location, named.name)]
+        if len(found) > 1:
+            found = _same(ports, named, found)
+    if not found:
+        raise Irrelevant(
+            f"no environment has cluster {event.cluster} in {event.location} of project {event.project}; "
+            "add it to a file in environments/ if its pools should be kept on our images"
+        )
+    return found[0]
+
+
+def _same(ports: Ports, named: ClusterRef, found: list[ClusterRef]) -> list[ClusterRef]:
+    """Of clusters that differ only in their projects the one that GKE knows by the project's number."""
+    try:
+        uid = ports.gke.cluster(named).uid
+        return [ref for ref in found if ports.gke.cluster(ref).uid == uid]
+    except Missing:
+        return []
