@@ -24,6 +24,7 @@ from tests.end_to_end.deployed import Deployed, Json, deployed, eventually
 TEMPLATES = "compute.instanceTemplates"
 CLUSTER_CA = "CA_CERT"
 KEPT_BY_GKE = "gke.secrets"
+LATER = "2098-01-01T00:00:00.000-08:00"
 NEVER_SHORTER_THAN = 10  # kinds of secrets; fewer would mean that the stand-in's templates are no longer like GKE's
 
 
@@ -203,9 +204,7 @@ def test_a_failing_call_that_quotes_the_request_leaks_nothing(planted: Planted, 
     method, status = FAULTS[fault]
     pool, group = l4(planted)
     path, template = _gke_template(planted)
-    fresh = json.loads(json.dumps(template))  # GKE's template moves on, so that ours has to follow
-    _items(fresh)["value"] += f"\nMOVED: {secrets.token_hex(4)}"
-    planted.change(path, fresh)
+    planted.change(path, _reissued(template, _items(template)["value"] + f"\nMOVED: {secrets.token_hex(4)}"))
     quoted = ECHOES[echo](_items(template)["value"])
     message = f"Invalid value for field 'resource.properties.metadata': {quoted}. It is refused."
     planted.cloud.control("POST", "/faults", {"method": method, "status": status, "message": message})
@@ -215,6 +214,13 @@ def test_a_failing_call_that_quotes_the_request_leaks_nothing(planted: Planted, 
         planted.cloud.control("DELETE", "/faults")
     assert code in (500, 503), "the fault was not met"
     assert leaks(planted.written(), planted.canaries) == []
+
+
+def _reissued(template: Json, value: Any) -> Json:
+    """The template with another kube-env, issued after the pool's others, so that ours has to follow it."""
+    fresh: Json = json.loads(json.dumps(template)) | {"creationTimestamp": LATER}
+    _items(fresh)["value"] = value
+    return fresh
 
 
 def _gke_template(planted: Planted) -> tuple[str, Json]:
@@ -239,9 +245,7 @@ ODD: dict[str, Any] = {
 def test_a_template_that_is_odd_is_refused_or_fails_without_being_quoted(planted: Planted, odd: str) -> None:
     pool, group = l4(planted)
     path, template = _gke_template(planted)
-    broken = json.loads(json.dumps(template))
-    _items(broken)["value"] = ODD[odd](_items(template)["value"])
-    planted.change(path, broken)
+    planted.change(path, _reissued(template, ODD[odd](_items(template)["value"])))
     try:
         planted.work(pool, group, cause=odd)
     finally:
