@@ -18,11 +18,10 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from grpc_status import rpc_status
 
-from localcloud import calls, schema
+from localcloud import calls, fieldmask, schema
 from localcloud.batch import answer_batch
 from localcloud.calls import CallRecord
 from localcloud.errors import GoogleError, bad_request
-from localcloud.fieldmask import select
 from localcloud.schema import Method
 from localcloud.world import World
 
@@ -127,7 +126,8 @@ class Api:
             return web.Response(status=status)
         if isinstance(payload, str):
             return web.Response(status=status, text=payload, content_type="text/html")
-        text = json.dumps(payload, indent=2, ensure_ascii=False)
+        pretty = request.query.get("prettyPrint", request.query.get("$prettyPrint", "true")) not in ("false", "0")
+        text = json.dumps(payload, indent=2 if pretty else None, ensure_ascii=False)
         return web.Response(status=status, text=text + "\n", content_type="application/json")
 
     async def rest(
@@ -138,7 +138,10 @@ class Api:
         if found is None:
             return 404, _not_found_page(path)
         rule, method, variables = found
+        parameters = dict(query)
+        fields = parameters.get("fields") or parameters.get("$fields")
         try:
+            tree = fieldmask.read(fields, method.response.DESCRIPTOR) if fields else {}
             call = self._read(rule, method, variables, query, body)
             call.caller = _caller(headers)
             answer = await self.invoke(call)
@@ -148,9 +151,7 @@ class Api:
         except Exception:
             log.exception("the stand-in failed on %s %s", verb, path)
             return 500, GoogleError("INTERNAL", "Internal error encountered.").json()
-        fields = dict(query).get("fields") or dict(query).get("$fields")
-        result = schema.to_json(message)
-        return 200, select(result, fields) if fields else result
+        return 200, fieldmask.select(schema.to_json(message), tree)
 
     def knows(self, request: web.BaseRequest) -> bool:
         """Whether the request's path is one of this API's methods."""

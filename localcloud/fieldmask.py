@@ -5,13 +5,57 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
+
+from localcloud import schema
+from localcloud.errors import GoogleError
+
 Tree = dict[str, "Tree"]
 
 
-def select(answer: dict[str, Any], fields: str) -> dict[str, Any]:
-    """What `fields` (`items(name,id),nextPageToken`, `items/name`, `*`) leaves of an answer."""
-    tree, _ = _parse(re.findall(r"[^,()/\s]+|[,()/]", fields), 0)
-    return _pick(answer, tree) if tree else answer
+def read(fields: str, answer: Descriptor) -> Tree:
+    """`fields` (`items(name,id),nextPageToken`, `items/name`, `*`) for answers of this kind.
+
+    Errors: 400 "Invalid field selection" for a name that the answer does not have.
+    """
+    tokens = re.findall(r"[^,()/\s]+|[,()/]", fields)
+    if tokens.count("(") != tokens.count(")") or tokens[-1:] == ["/"]:
+        raise _refusal(fields)
+    tree, _ = _parse(tokens, 0)
+    _check(tree, answer)
+    return tree
+
+
+def select(answer: dict[str, Any], tree: Tree) -> dict[str, Any]:
+    """What the fields leave of an answer."""
+    found: dict[str, Any] = _pick(answer, tree)
+    return found
+
+
+def _check(tree: Tree, descriptor: Descriptor) -> None:
+    if descriptor.full_name.startswith("google.protobuf."):
+        return
+    known = schema.fields_by_json(descriptor)
+    for name, inner in tree.items():
+        field = known.get(name)
+        if name == "*":
+            continue
+        if field is None:
+            raise _refusal(name)
+        if field.message_type is None:
+            if inner:
+                raise _refusal(f"{name}/{next(iter(inner))}")
+        elif field.message_type.GetOptions().map_entry:
+            value = field.message_type.fields_by_name["value"].message_type
+            for deeper in inner.values() if value is not None else ():
+                _check(deeper, value)
+        else:
+            _check(inner, field.message_type)
+
+
+def _refusal(selection: str) -> GoogleError:
+    text = f"Invalid field selection {selection}"
+    return GoogleError("INVALID_ARGUMENT", text, reason="invalidParameter", location="fields")
 
 
 def _parse(tokens: list[str], at: int) -> tuple[Tree, int]:
