@@ -39,7 +39,7 @@ _RANDOM = (
     (re.compile(r"operation-[0-9a-z-]+"), "OPERATION"),
     (re.compile(r"\b\d+\.\d+\.\d+\.\d+(/\d+)?\b"), "ADDRESS"),
     (re.compile(r"\b0\.[0-9a-z]{12}\b"), "INCIDENT"),
-    (re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), "SECRET"),
+    (re.compile(r"(?<![\w/-])(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{40,}={0,2}"), "SECRET"),
     (re.compile(r"-pw-(\d+)-[0-9a-f]{10}"), r"-pw-\1-HASH"),
     (re.compile(r"\b(gke-[a-z0-9-]+?)-[0-9a-f]{8}\b(-(?!grp\b)[a-z0-9]{4}\b)?"), r"\1-HASH\2"),
     (re.compile(r"(-HASH)-(?!grp\b)[a-z0-9]{4}\b"), r"\1-NAME"),

@@ -12,6 +12,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -109,6 +110,7 @@ class Flow:
     queue: deque[Delivery] = field(default_factory=deque)
     answers: list[tuple[str, int]] = field(default_factory=list)
     _held: list[Delivery] = field(default_factory=list)
+    _echo: Delivery | None = None
     _last: Delivery | None = None
     _counts: bool = False
     _next_tick: float = 0.0
@@ -224,25 +226,24 @@ class Flow:
             return
         self._push(delivery)
         self._push_held()
+        if self._echo is not None and self._echo.subscription == delivery.subscription:
+            echo, self._echo = self._echo, None
+            self._push(echo)
 
     def _befall(self, delivery: Delivery, twist: Twist) -> None:
         if twist == "doubled":
             self._push(delivery)
             self._push(delivery)
-        elif twist == "tripled":  # now, after whatever comes next, and when all is over
+        elif twist == "tripled":  # now, after the next one that goes the same way, and when all is over
             self._push(delivery)
-            self._held.append(delivery)
-            self._last = delivery
+            self._echo = self._last = delivery
         elif twist == "delayed":
             self._later(delivery, LATE_SECONDS)
         elif twist == "swapped":
             self._held.append(delivery)
         elif twist == "at once":
-            threads = [threading.Thread(target=self._push, args=[delivery]) for _ in range(2)]
-            for each in threads:
-                each.start()
-            for each in threads:
-                each.join()
+            with ThreadPoolExecutor(2) as both:
+                list(both.map(self._push, [delivery, delivery]))
         elif delivery.subscription == "rollout-command":
             # Nothing but this message knows what the person wants, so here "dropped" is what Pub/Sub makes of a loss:
             # nobody acknowledged it, and it is delivered again.
