@@ -25,6 +25,8 @@ def main() -> None:
     given = options.parse_args()
     load = os.getloadavg()[0]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}, best of {given.rounds} rounds")
+    if load > (os.cpu_count() or 1) / 2:
+        print("The machine is busy: believe the ratios of CPU seconds, and take the others again when it is quiet.")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         site = Site(given.python.absolute(), unpack(given.archive, folder / "functions"), folder)

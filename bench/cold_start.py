@@ -4,13 +4,14 @@ Each function answers a message of no concern to it, beside the framework's hell
 to a new boot image (it reads GKE and Compute, makes a template, patches the group, records), beside a function that
 only reads that group after a plain `import google.cloud.compute_v1`.
 
-Rounds are interleaved, so that a busy minute of the machine meets all alike. The shortest counts: whatever else the
-machine does only ever adds.
+Rounds are interleaved, so that a busy minute of the machine meets all alike. The least counts: whatever else the
+machine does only ever adds. On a busy machine the ratio of CPU seconds is the one to believe.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.fleet import Fleet
@@ -35,20 +36,26 @@ def read(request):
 """
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Start:
-    """What one cold start took: wall clock, all its processes' CPU time, its worker's memory. The shorter is less."""
+    """What a cold start took: wall clock, all its processes' CPU time, its largest process."""
 
     seconds: float
     cpu: float
     megabytes: float
 
-    def columns(self) -> tuple[str, ...]:
+    @classmethod
+    def best(cls, starts: Sequence[Start]) -> Start:
+        """The least seconds of several, and the most memory."""
+        seconds, cpu = min(each.seconds for each in starts), min(each.cpu for each in starts)
+        return cls(seconds, cpu, max(each.megabytes for each in starts))
+
+    def columns(self, base: Start) -> tuple[str, ...]:
         """As printed."""
-        return f"{self.seconds:.3f}", f"{self.cpu:.2f}", f"{self.megabytes:.0f}"
+        return f"{self.megabytes:.0f}", f"{self.cpu:.2f}", f"{self.cpu / base.cpu:.2f}", f"{self.seconds:.3f}"
 
 
-COLUMNS = ("s", "CPU s", "MB")
+COLUMNS = ("MB", "CPU s", "CPU ratio", "s")
 
 
 def measure_no_concern(site: Site, fleet: Fleet, *, rounds: int) -> None:
@@ -58,12 +65,12 @@ def measure_no_concern(site: Site, fleet: Fleet, *, rounds: int) -> None:
     for _ in range(rounds):
         for each in (hello, *functions):
             starts[each.name].append(cold_start(each, site))
-    base = min(starts[hello.name])
-    figures = [Figure(hello.name, base.columns())]
+    base = Start.best(starts[hello.name])
+    figures = [Figure(hello.name, base.columns(base))]
     for each in functions:
-        best = min(starts[each.name])
+        best = Start.best(starts[each.name])
         ratio = best.seconds / base.seconds
-        figures.append(Figure(each.name, best.columns(), ratio, f"<= {HELLO_AIM}", ratio <= HELLO_AIM))
+        figures.append(Figure(each.name, best.columns(base), ratio, f"<= {HELLO_AIM}", ratio <= HELLO_AIM))
     show("Cold start until a message of no concern is answered", COLUMNS, figures)
 
 
@@ -71,7 +78,7 @@ def measure_compute(site: Site, fleet: Fleet, *, rounds: int) -> None:
     """The second."""
     group = f"{fleet.group.project} {fleet.group.zone} {fleet.group.name}"
     url = fleet.endpoints["compute.googleapis.com"]
-    plain = written(site, "import compute_v1, read a group", PLAIN, target="read", COMPUTE=url, GROUP=group)
+    plain = written(site, "plain, read a group", PLAIN, target="read", COMPUTE=url, GROUP=group)
     step = group_to_change(site, fleet)
     plain_starts, step_starts = [], []
     for _ in range(rounds):
@@ -80,13 +87,13 @@ def measure_compute(site: Site, fleet: Fleet, *, rounds: int) -> None:
         step_starts.append(cold_start(step, site))
         if not fleet.image_of_group().endswith(f"/{image}"):
             raise SystemExit(f"{fleet.group.name} was not brought to {image}: what was measured is not the whole way")
-    base, best = min(plain_starts), min(step_starts)
-    ratio, megabytes = best.seconds / base.seconds, max(start.megabytes for start in step_starts)
+    base, best = Start.best(plain_starts), Start.best(step_starts)
+    ratio = best.seconds / base.seconds
     aim = f"<= {COMPUTE_AIM} and <= {MEGABYTES_AIM} MB"
     figures = [
-        Figure(plain.name, base.columns()),
-        Figure("step, bring a group to an image", best.columns(), ratio, aim,
-               ratio <= COMPUTE_AIM and megabytes <= MEGABYTES_AIM),
+        Figure(plain.name, base.columns(base)),
+        Figure("step, change a group", best.columns(base), ratio, aim,
+               ratio <= COMPUTE_AIM and best.megabytes <= MEGABYTES_AIM),
     ]  # fmt: skip
     show("Cold start of a function that calls Compute", COLUMNS, figures)
 

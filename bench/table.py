@@ -31,4 +31,4 @@ def show(title: str, columns: Sequence[str], figures: Sequence[Figure]) -> None:
         ratio = "baseline" if figure.ratio is None else f"{figure.ratio:.2f}"
         verdict = f"{figure.aim}: {'met' if figure.reached else 'MISSED'}" if figure.aim else ""
         table.add_row(figure.name, *figure.measured, ratio, verdict)
-    Console(width=100, highlight=False).print(table)
+    Console(width=110, highlight=False).print(table)
