@@ -11,7 +11,7 @@ from tests.end_to_end.deployed import Kind
 from tools import package
 
 OFFICIAL_MISSING = "needs Google's Pub/Sub and Firestore emulators (gcloud components) and java"
-BOTH = [pytest.param("embedded"), pytest.param("official", marks=pytest.mark.official)]
+BOTH = [pytest.param("embedded"), pytest.param("official", marks=[pytest.mark.official, pytest.mark.slow])]
 
 
 @pytest.fixture(scope="session")
