@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -40,7 +41,11 @@ class Demo:
             folder,
         ]
         command += ["--pubsub", "embedded", "--firestore", "embedded", "--patience", str(PATIENCE_SECONDS), *options]
-        return cls(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([".", "shared", "functions"])}  # as the Makefile has it
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        return cls(process)
 
     def end(self) -> tuple[int, str]:
         """Its exit status and what it showed."""
