@@ -29,17 +29,8 @@ class Demo:
 
     @classmethod
     def begin(cls, archive: Path, folder: Path, *options: str) -> Demo:
-        command = [
-            sys.executable,
-            "-m",
-            "localcloud.demo",
-            "--archive",
-            archive,
-            "--python",
-            PYTHON,
-            "--folder",
-            folder,
-        ]
+        command = [sys.executable, "-m", "localcloud.demo", "--archive", str(archive)]
+        command += ["--python", str(PYTHON), "--folder", str(folder)]
         command += ["--pubsub", "embedded", "--firestore", "embedded", "--patience", str(PATIENCE_SECONDS), *options]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([".", "shared", "functions"])}  # as the Makefile has it
         process = subprocess.Popen(
