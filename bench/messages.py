@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from bench.fleet import FINISHED, Fleet
 from bench.framework import Function, Site
@@ -17,6 +13,7 @@ from poolwright.events import work
 from poolwright.services.work import group_work, rollout_work
 from tests.payloads import samples
 
+PUBLISHED = "2020-01-01T00:00:00Z"
 SAMPLES = {
     "image_built": "cloud-build-unrelated-working",
     "node_pool_changed": "gke-create-node-pool-started",
@@ -33,9 +30,7 @@ def of_no_concern(site: Site, fleet: Fleet) -> list[Function]:
         _function(site, fleet, "rollout_command", {"data": pause, "attributes": {}}),
         _function(site, fleet, "step", {"data": json.loads(gone), "attributes": attributes}),
     ]
-    tick = _function(site, fleet, "tick", {"data": {}, "attributes": {}})
-    quiet = {"POOLWRIGHT_ENVIRONMENTS": str(_without_clusters(site, fleet))}
-    return [*functions, replace(tick, variables={**tick.variables, **quiet})]
+    return [*functions, _function(site, fleet, "tick", {"data": {}, "attributes": {}})]  # an old one: see PUBLISHED
 
 
 def group_to_change(site: Site, fleet: Fleet) -> Function:
@@ -45,14 +40,7 @@ def group_to_change(site: Site, fleet: Fleet) -> Function:
 
 
 def _function(site: Site, fleet: Fleet, target: str, message: Mapping[str, Any]) -> Function:
-    body = json.dumps(samples.push(dict(message))).encode()
+    push = samples.push(dict(message))
+    push["message"]["publishTime"] = PUBLISHED
+    body = json.dumps(push).encode()
     return Function(target, site.source / "main.py", target, body, fleet.variables)
-
-
-def _without_clusters(site: Site, fleet: Fleet) -> Path:
-    """A folder with an environment where a tick finds nothing to do: no cluster, no build."""
-    folder = site.folder / "quiet"
-    folder.mkdir(exist_ok=True)
-    environment = {"name": "quiet", "project": fleet.group.project, "clusters": [], "buildServiceAccount": "nobody"}
-    (folder / "quiet.yaml").write_text(yaml.safe_dump(environment), "utf-8")
-    return folder

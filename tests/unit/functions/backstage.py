@@ -7,6 +7,8 @@ from typing import Any
 
 import flask.testing
 
+from tests.payloads.samples import PUBLISHED
+
 ENTRY_POINTS = ("image_built", "node_pool_changed", "gpu_alert", "rollout_command", "step", "tick")
 
 Serve = Callable[[str], flask.testing.FlaskClient]
@@ -18,6 +20,7 @@ class Backstage:
     """What stands behind the functions: a test tells it what to answer, and reads what it was asked."""
 
     outcome: Callable[[Any], str] = lambda event: "done"
+    now: float = PUBLISHED.timestamp() + 1
     broken_publisher: Exception | None = None
     broken_bootstrap: Exception | None = None
     handled: list[tuple[str, Any]] = field(default_factory=list)
@@ -30,7 +33,8 @@ class Backstage:
     def ports(self) -> SimpleNamespace:
         if self.broken_bootstrap:
             raise self.broken_bootstrap
-        return SimpleNamespace(publisher=self, dead_letter_topic="dead-letter")
+        clock = SimpleNamespace(now=lambda: self.now)
+        return SimpleNamespace(publisher=self, dead_letter_topic="dead-letter", clock=clock)
 
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
         if self.broken_publisher:

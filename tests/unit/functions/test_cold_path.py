@@ -84,3 +84,10 @@ def test_finding_in_the_store_that_nothing_is_to_be_done_imports_no_more_than_th
     libraries = {module.partition(".")[0] for module in modules}
     assert "sqlite3" in libraries
     assert not libraries & {"yaml", "google", "grpc", "kubernetes", "requests", "aiohttp"}
+
+
+def test_an_old_tick_imports_nothing_heavy() -> None:
+    old = push({"data": {}, "attributes": {}})
+    old["message"]["publishTime"] = "2020-01-01T00:00:00Z"
+    libraries = {module.partition(".")[0] for module in imported_for("tick", old, POOLWRIGHT_PROJECT="p")}
+    assert not libraries & {"yaml", "google", "grpc", "kubernetes", "requests", "aiohttp", "sqlite3"}

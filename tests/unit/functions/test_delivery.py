@@ -9,7 +9,7 @@ import pytest
 
 from poolwright.services.ports import Weather
 from poolwright.verdicts import Busy, Irrelevant, Refused
-from tests.payloads.samples import MESSAGE_ID, SUBSCRIPTION, changed, load, push
+from tests.payloads.samples import MESSAGE_ID, PUBLISHED, SUBSCRIPTION, changed, load, push
 from tests.unit.functions.backstage import ENTRY_POINTS, Backstage, Lines, Serve
 
 COMMAND = {"attributes": {}, "data": {"action": "pause", "environment": "dev"}}
@@ -47,6 +47,12 @@ def test_a_message_that_concerns_us_reaches_its_service_once(
         "message_id": MESSAGE_ID,
         "subscription": SUBSCRIPTION,
     }
+
+
+def test_ticks_that_were_kept_back_are_let_go(serve: Serve, backstage: Backstage) -> None:
+    backstage.now = PUBLISHED.timestamp() + 151
+    assert serve("tick").post("/", json=push(CONCERNING["tick"])).status_code == 204
+    assert not backstage.touched
 
 
 @pytest.mark.parametrize(
