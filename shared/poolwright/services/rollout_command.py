@@ -32,11 +32,11 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
             cause=_cause(event), once=event.message_id, requester=event.requester,
         )  # fmt: skip
         raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
-    _replace(ports, rollout, changed)
-    if changed.phase == "aborted":
+    if changed.phase == "aborted":  # held first: whoever dies here is asked again, and nothing heals what he stopped
         for target in changed.targets:
             if target.state == "mutated":
                 released.hold(ports, changed.environment, group=target.group, why=f"{changed.id} was aborted")
+    _replace(ports, rollout, changed)
     record(
         ports, kind="command", subject=rollout.id, what=changed.reason, why=event.reason, cause=_cause(event),
         once=event.message_id, requester=event.requester,
