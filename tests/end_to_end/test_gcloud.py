@@ -108,6 +108,7 @@ def test_groups(cloud: Served, gcloud: Gcloud) -> None:
     eventually(rolled_out, "every member is of the other template")
 
 
+@pytest.mark.slow
 def test_a_group_that_cannot_grow_lists_why(cloud: Served, gcloud: Gcloud) -> None:
     zone = "us-central1-c"
     assert cloud.http("localcloud", "PUT", "/tables/compute.stock", {zone: {"nvidia-l4": 0}})[0] == 200

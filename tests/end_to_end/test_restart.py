@@ -80,6 +80,7 @@ def test_a_kept_world_goes_on_however_its_process_ended(ending: signal.Signals, 
         assert len(found) == len(nodes) + 1
 
 
+@pytest.mark.slow
 def test_ids_are_not_made_twice_after_a_restart(tmp_path: Path) -> None:
     ids: list[str] = []
     for name in ("one", "two", "three"):
@@ -89,6 +90,7 @@ def test_ids_are_not_made_twice_after_a_restart(tmp_path: Path) -> None:
     assert len(set(ids)) == 3
 
 
+@pytest.mark.slow
 def test_without_a_folder_every_start_begins_the_world_anew() -> None:
     for _ in range(2):
         with serve("--state", str(SMALL)) as served:
@@ -96,6 +98,7 @@ def test_without_a_folder_every_start_begins_the_world_anew() -> None:
             assert [each["name"] for each in served.http(COMPUTE, "GET", IMAGES)[1]["items"]] == ["mine"]
 
 
+@pytest.mark.slow
 def test_a_folder_has_one_owner_and_one_project(tmp_path: Path) -> None:
     with serve("--data", str(tmp_path)):
         done = run("--data", str(tmp_path))
@@ -134,6 +137,7 @@ def test_two_instances_do_not_meet_and_leave_nothing_behind(two: tuple[Served, S
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_port_is_one_for_everything_and_the_same_again(tmp_path: Path) -> None:
     with serve() as free:
         port = int(free.manifest["proxy"]["url"].rpartition(":")[2])
