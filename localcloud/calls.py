@@ -11,7 +11,7 @@ READS = ("get", "list", "aggregated", "wait", "read", "watch", "query", "test", 
 
 @dataclass(frozen=True)
 class CallRecord:
-    """`method` as `service.Method` (`instanceGroupManagers.Patch`), `params` the request as JSON, `code` HTTP's."""
+    """`method` as `service.Method` (`instance_group_managers.Patch`), `params` the request as JSON, `code` HTTP's."""
 
     host: str
     method: str

@@ -3,7 +3,7 @@
 GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
 DELETE /calls     forget them
 GET    /world     everything in it, as JSON
-POST   /faults    switch one on: {"method": "instanceGroupManagers.*", "status": "UNAVAILABLE", "every": 0.2}
+POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
 PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
 """

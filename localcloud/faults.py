@@ -1,6 +1,6 @@
 """What goes wrong in the stand-in, switched on by a world file or a test.
 
-A fault names a method (`instanceGroupManagers.Patch`, `*` for all), how often it strikes (`every`: 0.2 is one in
+A fault names a method (`instance_group_managers.Patch`, `*` for all), how often it strikes (`every`: 0.2 is one in
 five, by the world's seeded dice; `times`: at most so many), and what happens: an error status, or a late answer;
 `after_effect` lets the call act first, which is how a lost answer looks.
 """

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from poolwright.events.envelope import Message
 
-
 OLD_SECONDS = 150.0
 
 
@@ -18,8 +17,8 @@ class Tick:
     subscription: str
 
     def is_old(self, *, now: float) -> bool:
-        """Whether later ticks have come already (`now` in seconds since the epoch): after an outage Pub/Sub delivers all
-        that it kept, and one look around is enough."""
+        """Whether later ticks have come already (`now` in seconds since the epoch): after an outage Pub/Sub delivers
+        all that it kept, and one look around is enough."""
         return now - self.publish_time.timestamp() > OLD_SECONDS
 
 
