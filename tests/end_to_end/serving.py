@@ -66,7 +66,8 @@ class Served:
     def environment(self) -> dict[str, str]:
         """What a client's process gets: ours without the settings of other clouds, and what `serve` printed."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK_", "GOOGLE_"))}
-        return ours | self.manifest["env"]
+        printed: dict[str, str] = self.manifest["env"]
+        return ours | printed
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit status."""
