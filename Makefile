@@ -22,10 +22,10 @@ demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story o
 	@$(RUN) -m localcloud.demo --archive $(ARCHIVE) --python $(FUNCTIONS_VENV)/bin/python $(DEMO_OPTIONS)
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow" $(TESTS)
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not gcloud and not official" $(TESTS)
 
-test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes too long for every day
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m slow $(TESTS)
+test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "slow or gcloud or official" $(TESTS)
 
 lint: $(VENV)/.done ## Style
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
