@@ -21,7 +21,7 @@ from grpc_status import rpc_status
 from localcloud import calls, fieldmask, schema
 from localcloud.batch import answer_batch
 from localcloud.calls import CallRecord
-from localcloud.errors import GoogleError, bad_request
+from localcloud.errors import GoogleError, Style, bad_request
 from localcloud.schema import Method
 from localcloud.world import World
 
@@ -53,7 +53,7 @@ class Api:
 
     `handlers` by `Method.service` + "." + `Method.name`; a method without one is answered 501 UNIMPLEMENTED.
     `aliases`: path prefixes that mean another one (`/compute/beta/` for `/compute/v1/`).
-    `ignored`: query parameters that Google takes and the client library does not know.
+    `ignored`: query parameters that Google takes and the client library does not know. `style`: of its errors.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Api:
         handlers: Mapping[str, Handler],
         aliases: Mapping[str, str] | None = None,
         ignored: Collection[str] = (),
+        style: Style = "plain",
     ) -> None:
         self.world = world
         self.host = host
@@ -74,6 +75,7 @@ class Api:
             raise ValueError(f"{host}: handlers for methods that the client library does not know: {sorted(unknown)}")
         self.handlers = handlers
         self.aliases = dict(aliases or {})
+        self.style = style
         self.ignored = SYSTEM_PARAMETERS.union(ignored)
         self._by_verb: dict[str, list[tuple[schema.HttpRule, Method]]] = {}
         for method in methods:
@@ -147,7 +149,7 @@ class Api:
             answer = await self.invoke(call)
             message = json_format.ParseDict(answer, method.response())
         except GoogleError as error:
-            return error.code, error.json()
+            return error.code, error.json(style=self.style)
         except Exception:
             log.exception("the stand-in failed on %s %s", verb, path)
             return 500, GoogleError("INTERNAL", "Internal error encountered.").json()

@@ -6,7 +6,7 @@ Shapes: https://cloud.google.com/apis/design/errors (AIP-193) and, for Compute, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 
@@ -28,6 +28,9 @@ HTTP_CODES = {
     "UNAVAILABLE": 503,
     "UNAUTHENTICATED": 401,
 }
+
+
+Style = Literal["plain", "container", "compute"]
 
 
 class GoogleError(Exception):
@@ -58,18 +61,24 @@ class GoogleError(Exception):
         self.details = details or []
         self.location = location
 
-    def json(self) -> dict[str, Any]:
-        """The REST body, `{"error": {...}}`."""
+    def json(self, *, style: Style = "plain") -> dict[str, Any]:
+        """The REST body, `{"error": {...}}`.
+
+        `container`: the list of errors stands beside the status, also for what the front end refuses (badRequest).
+        `compute`: the same, but what Compute itself refuses carries the list alone.
+        """
         error: dict[str, Any] = {"code": self.code, "message": self.message}
-        if self.reason is not None:
-            item = {"message": self.message, "domain": self.domain, "reason": self.reason}
+        reason = self.reason or ("badRequest" if style != "plain" and self.code == 400 else None)
+        if reason is not None:
+            item = {"message": self.message, "domain": self.domain, "reason": reason}
             if self.location is not None:
                 item |= {
                     "location": self.location,
                     "locationType": "header" if self.location == "If-Match" else "parameter",
                 }
             error["errors"] = [item]
-        if self.reason is None or self.details or self.status in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"):
+        by_compute = style == "compute" and self.reason is not None and self.domain == "global"
+        if self.details or not by_compute:
             error["status"] = self.status
         if self.details:
             error["details"] = self.details

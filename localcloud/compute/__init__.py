@@ -102,6 +102,7 @@ class Compute:
             handlers=handlers,
             aliases=ALIASES,
             ignored=IGNORED,
+            style="compute",
         )
 
     # For neighbours in the process: done at once, not in the call log.

@@ -83,6 +83,7 @@ class Gke:
             methods=methods_of(PACKAGE, "cluster_manager", "ClusterManager"),
             handlers={f"{SERVICE}.{name}": handler for name, handler in handlers.items()},
             aliases={"/v1beta1/": "/v1/", "/v1alpha1/": "/v1/"},
+            style="container",
         )
 
     def server_config(self, call: Call) -> Answer:
