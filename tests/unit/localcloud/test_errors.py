@@ -12,7 +12,7 @@ def test_what_compute_refuses_itself_carries_the_list_alone() -> None:
 def test_what_the_front_end_refuses_carries_list_status_and_details() -> None:
     refusal = bad_request([("resource", "Unknown name")])
     for style in ("compute", "container"):
-        error = refusal.json(style=style)["error"]  # type: ignore[arg-type]
+        error = refusal.json(style=style)["error"]
         assert error["errors"] == [{"message": "Unknown name", "domain": "global", "reason": "badRequest"}]
         assert error["status"] == "INVALID_ARGUMENT"
         assert error["details"][0]["fieldViolations"] == [{"field": "resource", "description": "Unknown name"}]
