@@ -102,7 +102,7 @@ class Deployment:
                 os.killpg(function.process.pid, signal.SIGKILL)
                 function.process.wait(10)
 
-    def subscribe(self, *, without: Iterable[str] = (), retry: bool = True, dead_letter: bool = True) -> None:
+    def subscribe(self, *, without: Iterable[str] = (), retry: bool = True) -> None:
         """Topics, the dead-letter topic with its own subscription, and the push subscriptions.
 
         `without`: subscriptions to leave out. `retry`: with backoff (the official emulator stalls on it).
@@ -117,11 +117,7 @@ class Deployment:
             with contextlib.suppress(AlreadyExists):
                 publisher.create_topic(name=publisher.topic_path(project, topic))
         requests: list[dict[str, Any]] = [{"name": DEAD_LETTERS, "topic": DEAD_LETTERS}]
-        requests += [
-            self._request(each, retry=retry, dead_letter=dead_letter)
-            for each in SUBSCRIPTIONS
-            if each.name not in without
-        ]
+        requests += [self._request(each, retry=retry) for each in SUBSCRIPTIONS if each.name not in without]
         for request in requests:
             name = subscriber.subscription_path(project, request.pop("name"))
             topic = publisher.topic_path(project, request.pop("topic"))
@@ -131,7 +127,7 @@ class Deployment:
                 subscriber.create_subscription(request={"name": name, "topic": topic, **request})
         subscriber.close()
 
-    def _request(self, each: Subscription, *, retry: bool, dead_letter: bool) -> dict[str, Any]:
+    def _request(self, each: Subscription, *, retry: bool) -> dict[str, Any]:
         request: dict[str, Any] = {
             "name": each.name,
             "topic": each.topic,
@@ -144,11 +140,10 @@ class Deployment:
             "ack_deadline_seconds": 90,  # longer than a function may run
             "expiration_policy": {},
             "filter": each.filter,
+            "dead_letter_policy": {"max_delivery_attempts": 20},
         }
         if retry:
             request["retry_policy"] = {"minimum_backoff": {"seconds": 10}, "maximum_backoff": {"seconds": 600}}
-        if dead_letter:
-            request["dead_letter_policy"] = {"max_delivery_attempts": 20}
         return request
 
     def _launch(self, name: str) -> Function:

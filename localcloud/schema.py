@@ -183,11 +183,6 @@ def methods_of(package: str, service_module: str, prefix: str, *, grpc_too: bool
     return methods
 
 
-def json_name(descriptor: Descriptor, name: str) -> str:
-    """The JSON name of a field given in snake_case (Compute's JSON has a few names of its own, kept by the library)."""
-    return str(descriptor.fields_by_name[name].json_name)
-
-
 @lru_cache(maxsize=4096)
 def fields_by_json(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
     """Fields by either of the names that JSON may use."""
