@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from poolwright.boot_images.substitutions import Substitutions
 from poolwright.references import ClusterRef
 
 Mode = Literal["observe", "offer", "act"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class BadEnvironment(Exception):
@@ -26,9 +28,50 @@ class ClusterPlace(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     location: str
 
 
+class SmokeJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A Job that must succeed on a node that booted our image; for these accelerator types, or for all if none."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    accelerators: tuple[str, ...] = ()
+    namespace: str = "default"
+    timeout_seconds: float = 600
+
+
+class Gates(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a wave must show beside nodes that are Ready, boot our image and have their GPUs. `cache_hit`: the
+    pre-loaded containers are there; `not_ready_rise`: by how many NotReady nodes a wave's pools may exceed what they
+    had when it began."""
+
+    cache_hit: bool = False
+    smoke_jobs: tuple[SmokeJob, ...] = ()
+    not_ready_rise: int = 0
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """When waves may begin: on these weekdays, from a time of day until another (the next day's, if earlier)."""
+
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    begins: str = "00:00"
+    ends: str = "24:00"
+    time_zone: str = "UTC"
+
+
+class Freeze(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """When nothing new begins, whatever the windows say."""
+
+    begins: datetime
+    ends: datetime
+    reason: str = ""
+
+
 class RolloutPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """How a boot image goes out. The first wave is the canary, one group; `waves` are the cumulative fractions of the
     groups after it; times are seconds; `canary_node` adds a node to the canary group so that something boots the image.
+
+    `node_policy`: `new-nodes-only` leaves running nodes alone; `replace` cordons, drains and recreates them, at most
+    `max_unavailable` of a group at a time, or with `max_surge` more than it had. `drain_seconds`: how long the budgets
+    of a node's pods may hold the drain up before the target is given up. Windows: none means always.
     """
 
     waves: tuple[float, ...] = (0.5, 1.0)
@@ -36,6 +79,61 @@ class RolloutPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
     node_ready_seconds: float = 900
     canary_node: bool = True
     on_failure: Literal["rollBack", "hold"] = "rollBack"
+    node_policy: Literal["new-nodes-only", "replace"] = "new-nodes-only"
+    max_unavailable: int = 1
+    max_surge: int = 0
+    drain_seconds: float = 3600
+    gates: Gates = Gates()
+    windows: tuple[Window, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+
+
+class ReferencePool(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The zero-node pool that shows what GKE would use now: which cluster of the environment, which machines."""
+
+    cluster: str
+    machine_type: str
+    accelerator: str = ""
+    accelerator_count: int = 1
+    image_type: str = "COS_CONTAINERD"
+    zone: str = ""
+
+
+class SourceImagePolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What our boot images are built on. `image`: the name of the GKE node image that the environment is on, empty for
+    whatever the reference pool shows; `on_change`: what follows when GKE moves a pool to another base."""
+
+    image: str = ""
+    reference_pool: ReferencePool | None = None
+    on_change: Literal["rebuild", "report"] = "report"
+
+
+class BuildPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How Cloud Build makes a boot image. `source`: `gs://bucket/object` of the archive with packer's files;
+    `containers`: what is pre-loaded, each pinned by digest."""
+
+    source: str = ""
+    zone: str = ""
+    machine_type: str = "e2-standard-4"
+    disk_size_gb: int = 100
+    timeout_seconds: float = 7200
+    containers: tuple[str, ...] = ()
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """When what nothing names any more goes: templates of ours after a grace period, boot images after it too, but
+    never the newest `images`."""
+
+    grace_seconds: float = 7 * 86400
+    images: int = 5
+
+
+class Notifications(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Where else a decision or an effect is told. `webhook_variable`: the environment variable (of a secret) that
+    holds the URL of a Slack-style webhook; empty for none. `kinds`: which records go there, all if none."""
+
+    webhook_variable: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 class CapacityPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -47,7 +145,8 @@ class CapacityPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """One file. `build_service_account`: the only identity whose boot images are accepted; `build_location`: where
-    Cloud Build runs them, a region or `global`."""
+    Cloud Build runs them, a region or `global`; `run_id`: the run that the environment is pinned to, which automation
+    never passes."""
 
     name: str
     project: str
@@ -55,9 +154,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     build_service_account: str
     build_location: str = "global"
     mode: Mode = "observe"
+    run_id: int | None = None
+    source_image: SourceImagePolicy = SourceImagePolicy()
+    build: BuildPolicy = BuildPolicy()
     exclude: Exclusion = Exclusion()
     substitutions: Substitutions = Substitutions()
     rollout: RolloutPolicy = RolloutPolicy()
+    retention: Retention = Retention()
+    notifications: Notifications = Notifications()
     capacity: CapacityPolicy = CapacityPolicy()
 
     @property
