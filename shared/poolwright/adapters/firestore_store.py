@@ -20,6 +20,7 @@ from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 from poolwright.services.ports import Conflict, Json, Stored
 
 _PREFIX = "poolwright-"
+_LAST = "\U0010ffff"  # no key has it
 
 
 class FirestoreStore:
@@ -66,6 +67,19 @@ class FirestoreStore:
     @translated()
     def all(self, collection: str) -> list[Stored]:
         found = self._client.collection(_PREFIX + collection).stream(retry=READ_RETRY, timeout=TIMEOUT)
+        return sorted(map(_stored, found), key=lambda document: document.key)
+
+    @translated()
+    def beginning(self, collection: str, prefix: str) -> list[Stored]:
+        from google.cloud.firestore import FieldFilter
+
+        # One field, so the index that Firestore keeps by itself serves it; text is ordered by its UTF-8 bytes
+        # (https://cloud.google.com/firestore/docs/concepts/data-types#data_types).
+        among = self._client.collection(_PREFIX + collection)
+        begun = among.where(filter=FieldFilter("key", ">=", prefix)).where(
+            filter=FieldFilter("key", "<", prefix + _LAST)
+        )
+        found = begun.stream(retry=READ_RETRY, timeout=TIMEOUT)
         return sorted(map(_stored, found), key=lambda document: document.key)
 
     def _document(self, collection: str, key: str) -> Any:

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS writes (newest INTEGER NOT NULL);
 INSERT INTO writes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM writes);
 """
 _BUSY_SECONDS = 10.0
+_LAST = "\U0010ffff"  # no key has it
 
 
 class SqliteStore:
@@ -57,6 +58,13 @@ class SqliteStore:
     def all(self, collection: str) -> list[Stored]:
         rows = self._connection.execute(
             "SELECT key, version, body FROM documents WHERE collection = ? ORDER BY key", (collection,)
+        )
+        return [_stored(row) for row in rows]
+
+    def beginning(self, collection: str, prefix: str) -> list[Stored]:
+        rows = self._connection.execute(
+            "SELECT key, version, body FROM documents WHERE collection = ? AND key >= ? AND key < ? ORDER BY key",
+            (collection, prefix, prefix + _LAST),
         )
         return [_stored(row) for row in rows]
 

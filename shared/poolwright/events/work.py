@@ -1,4 +1,4 @@
-"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of three kinds.
+"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of four kinds.
 
     {"kind": "rollout", "rollout": "dev-42-8f3a", "cause": "wave 2 finished baking"}
 
@@ -21,6 +21,16 @@ class RolloutWork:
 
     kind: ClassVar[Literal["rollout"]] = "rollout"
     rollout: str
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetWork:
+    """Take the next step at one instance group of a rollout: `projects/P/zones/Z/instanceGroupManagers/N`."""
+
+    kind: ClassVar[Literal["target"]] = "target"
+    rollout: str
+    group: str
     cause: str
 
 
@@ -50,9 +60,9 @@ class ProvisionerWork:
     cause: str
 
 
-Work = RolloutWork | GroupWork | ProvisionerWork
+Work = RolloutWork | TargetWork | GroupWork | ProvisionerWork
 
-_KINDS: dict[str, type[Work]] = {shape.kind: shape for shape in (RolloutWork, GroupWork, ProvisionerWork)}
+_KINDS: dict[str, type[Work]] = {shape.kind: shape for shape in (RolloutWork, TargetWork, GroupWork, ProvisionerWork)}
 _REMEDY = "Only poolwright should publish work: let the next tick publish it again, or use the command line"
 
 

@@ -1,56 +1,101 @@
-"""A rollout as it is stored: intent and progress, nothing that the world itself knows."""
+"""A rollout as it is stored: intent and progress, nothing that the world itself knows.
+
+One document a rollout (collection `rollouts`), which changes only by the rollout's own transitions; and one a target
+(collection `targets`), in which its step says how far it is, so that a hundred groups are changed side by side and no
+two of them write the same document.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-SCHEMA = 1
+from poolwright.entries import Entry
+
+SCHEMA = 2  # 1: targets only in the rollout's document, one changed after the other, records written beside it
 
 Phase = Literal[
     "offered", "mutating", "verifying", "baking", "rolling back", "done", "rolled back", "failed", "aborted",
     "superseded",
 ]  # fmt: skip
 FINISHED: frozenset[Phase] = frozenset({"done", "rolled back", "failed", "aborted", "superseded"})
-TargetState = Literal["waiting", "mutated", "refused", "rolled back"]
+TargetState = Literal["waiting", "changing", "mutated", "failed", "refused", "going back", "rolled back", "stuck"]
+TOUCHED: frozenset[TargetState] = frozenset({"changing", "mutated", "failed", "going back", "stuck"})
 Verdict = Literal["", "passed", "unproven", "failed"]
+Kind = Literal["rollout", "roll-back"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance group of a wave. `group` as `projects/P/zones/Z/instanceGroupManagers/N`, `pool` likewise."""
+    """An instance group of a wave. `group` as `projects/P/zones/Z/instanceGroupManagers/N`, `pool` likewise.
+
+    | state | the group |
+    |---|---|
+    | waiting | is as it was before |
+    | changing | may be changed at this moment, or was when somebody died |
+    | mutated | points at our template; `found`: it did before, so nothing was changed |
+    | failed | points at it, and its nodes could not be replaced: a failed gate |
+    | refused | is left as it was, for `reason` |
+    | going back | may be put back at this moment, or was when somebody died |
+    | rolled back | points at GKE's own template again |
+    | stuck | could not be put back, for `reason` |
+
+    `replaced`: all its nodes were made from the template that it points at; asked for under node policy `replace`
+    alone. `memory`: what replacing its nodes has to remember between steps.
+    """
 
     group: str
     pool: str
     state: TargetState = "waiting"
     reason: str = ""
+    found: bool = False
+    replaced: bool = False
+    memory: Mapping[str, Any] = {}
+
+    @property
+    def touched(self) -> bool:
+        """It points at our template, or may: what rolling back has to look at."""
+        return self.state in TOUCHED and not self.found
 
 
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
-    """Groups changed together. Times are seconds since the epoch, 0 for not yet."""
+    """Groups changed together. Times are seconds since the epoch, 0 for not yet. `not_ready`: how many nodes of each of
+    its pools were NotReady when it began."""
 
     name: str
     targets: tuple[Target, ...]
     began: float = 0
     verified: float = 0
     verdict: Verdict = ""
+    not_ready: Mapping[str, int] = {}
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The environment's rollout policy as it was when the rollout was planned. Seconds."""
+    """The environment's rollout policy as it was when the rollout was planned; gates, windows and freezes are read from
+    the environment as it is. Seconds."""
 
     bake_seconds: float
     node_ready_seconds: float
     canary_node: bool
     roll_back_on_failure: bool
+    node_policy: Literal["new-nodes-only", "replace"] = "new-nodes-only"
+    max_unavailable: int = 1
+    max_surge: int = 0
+    drain_seconds: float = 3600
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """One document.
 
-    `canary`: the name of the extra node while it is in `canary_group`; `proved`: its name once it has done its work;
+    `kind`: a `roll-back` takes chosen groups off whatever image they are on, and nothing more; `chosen`: whether only
+    groups that somebody named are in it; `facts`: the image as Compute showed it when the wave began; `asked_time`:
+    when the unsettled targets were last asked for;
+    `canary`: the name of the extra node while it is in `canary_group`, `canary_time` when it was asked for, `tries` how
+    many were given up, the next not before `retry_time`; `proved`: its name once it has done its work;
     `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
-    command obeyed, so that a late one is known as late.
+    command obeyed, so that a late one is known as late; `outbox`: records of transitions that are not told yet,
+    `sequence` counts them.
     """
 
     id: str
@@ -60,17 +105,27 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     waves: tuple[Wave, ...]
     policy: Policy
     phase: Phase
+    kind: Kind = "rollout"
+    chosen: bool = False
     wave: int = 0
     paused: bool = False
+    facts: Mapping[str, Any] = {}
+    asked_time: float = 0
     canary: str = ""
     canary_group: str = ""
+    canary_time: float = 0
+    tries: int = 0
+    retry_time: float = 0
     proved: str = ""
     reason: str = ""
     excluded: dict[str, str] = {}
     requester: str = ""
     cause: str = ""
     commanded: tuple[str, str] = ("", "")
+    superseded_by: str = ""
     created: float = 0
+    outbox: tuple[Entry, ...] = ()
+    sequence: int = 0
     schema: int = SCHEMA
 
     @property
@@ -80,8 +135,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> bool:
-        """Finished, and no canary node is left behind."""
-        return self.finished and not self.canary
+        """Finished, no canary node is left behind, and all of it is recorded."""
+        return self.finished and not self.canary and not self.outbox
 
     @property
     def current(self) -> Wave:
@@ -93,6 +148,25 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         """The groups of all waves."""
         return tuple(target for wave in self.waves for target in wave.targets)
 
+    @property
+    def unsettled(self) -> tuple[Target, ...]:
+        """The targets at which something is still to be done in this phase."""
+        if self.phase == "mutating":
+            return tuple(target for target in self.current.targets if not self._is_changed(target))
+        if self.phase == "rolling back":
+            return tuple(target for target in self.targets if not self._is_back(target))
+        return ()
+
+    def _is_changed(self, target: Target) -> bool:
+        if target.state == "mutated":
+            return target.replaced or self.policy.node_policy == "new-nodes-only"
+        return target.state in ("failed", "refused", "rolled back")
+
+    def _is_back(self, target: Target) -> bool:
+        if target.state == "rolled back":
+            return target.replaced or self.policy.node_policy == "new-nodes-only"
+        return target.state == "stuck" or not target.touched
+
 
 def encode(rollout: Rollout) -> dict[str, Any]:
     """To the JSON of the store."""
@@ -100,5 +174,16 @@ def encode(rollout: Rollout) -> dict[str, Any]:
 
 
 def decode(body: dict[str, Any]) -> Rollout:
-    """From the JSON of the store; fields of a newer release are left aside."""
-    return msgspec.convert(body, Rollout)
+    """From the JSON of the store, of schema 1 too; fields of a newer release are left aside."""
+    return msgspec.structs.replace(msgspec.convert(body, Rollout), schema=SCHEMA)
+
+
+def with_targets(rollout: Rollout, fresh: Mapping[str, Target]) -> Rollout:
+    """The rollout with these targets, by group, in place of its own."""
+    if not fresh:
+        return rollout
+    waves = tuple(
+        msgspec.structs.replace(wave, targets=tuple(fresh.get(each.group, each) for each in wave.targets))
+        for wave in rollout.waves
+    )
+    return msgspec.structs.replace(rollout, waves=waves)

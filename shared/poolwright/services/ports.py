@@ -176,6 +176,13 @@ class Publisher(Protocol):
         """Publish and wait; the message id. Weather."""
 
 
+class Webhook(Protocol):
+    """An incoming webhook of a chat."""
+
+    def post(self, variable: str, text: str) -> None:
+        """Post to the URL that the environment variable holds. Weather, Refused."""
+
+
 class Conflict(Exception):
     """The document is no longer at the version that was read (or exists already)."""
 
@@ -204,6 +211,9 @@ class Store(Protocol):
     def all(self, collection: str) -> list[Stored]:
         """Every document of a collection, by key."""
 
+    def beginning(self, collection: str, prefix: str) -> list[Stored]:
+        """The documents of a collection whose keys begin with `prefix`, by key."""
+
 
 class Clock(Protocol):
     """Where services get the time and ids, so that tests can say which."""
@@ -228,5 +238,7 @@ class Ports:
     monitoring: Monitoring
     clusters: Clusters
     clock: Clock
+    webhook: Webhook
     work_topic: str = "work"
+    notifications_topic: str = "notifications"
     dead_letter_topic: str = "dead-letter"

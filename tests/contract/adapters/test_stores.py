@@ -224,3 +224,11 @@ def body(store: Store, key: str, *, collection: str = "rollouts") -> Json:
     found = store.get(collection, key)
     assert found is not None
     return found.body
+
+
+def test_documents_are_found_by_the_beginning_of_their_keys(store: Store) -> None:
+    for key in ("dev-1|projects/p/a", "dev-1|projects/p/ü", "dev-10|projects/p/a", "dev-1", "dev-1}", "DEV-1|a"):
+        store.put("targets", key, {}, version=None)
+    store.put("rollouts", "dev-1|projects/p/a", {}, version=None)
+    assert [each.key for each in store.beginning("targets", "dev-1|")] == ["dev-1|projects/p/a", "dev-1|projects/p/ü"]
+    assert store.beginning("targets", "dev-2|") == []

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from poolwright.events import work
 from poolwright.events.envelope import Message
-from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, Work
+from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, TargetWork, Work
 from poolwright.verdicts import Refused
 from tests.payloads.samples import PUBLISHED, message
 
 TEXT = st.text(min_size=1)
 ANY_WORK: st.SearchStrategy[Work] = st.one_of(
     st.builds(RolloutWork, rollout=TEXT, cause=st.text()),
+    st.builds(TargetWork, rollout=TEXT, group=TEXT, cause=st.text()),
     st.builds(
         GroupWork,
         project=TEXT,
@@ -51,6 +52,7 @@ def test_the_message_is_plain_json() -> None:
         ({"kind": "rollout", "rollout": "", "cause": "x"}, "rollout"),
         ({"kind": "rollout", "rollout": 4, "cause": "x"}, "rollout"),
         ({"kind": "rollout", "rollout": "dev-42"}, "cause"),
+        ({"kind": "target", "rollout": "dev-42", "cause": "x"}, "group"),
         ({"kind": "provisioner", "project": "p", "location": "l", "cluster": "c", "cause": "x"}, "name"),
     ],
 )
