@@ -7,11 +7,12 @@ that uses them.
 from gpu_alert import gpu_alert
 from image_built import image_built
 from node_pool_changed import node_pool_changed
+from notify import notify
 from poolwright import logs
 from rollout_command import rollout_command
 from step import step
 from tick import tick
 
-__all__ = ["gpu_alert", "image_built", "node_pool_changed", "rollout_command", "step", "tick"]
+__all__ = ["gpu_alert", "image_built", "node_pool_changed", "notify", "rollout_command", "step", "tick"]
 
 logs.configure()

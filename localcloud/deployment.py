@@ -47,6 +47,7 @@ SUBSCRIPTIONS = (
     Subscription("rollout-command", "rollout-commands", "rollout_command"),
     Subscription("step", "work", "step"),
     Subscription("tick", "ticks", "tick"),
+    Subscription("notify", "notifications", "notify"),
 )
 FUNCTIONS = tuple(sorted({each.function for each in SUBSCRIPTIONS}))
 

@@ -15,6 +15,7 @@ from poolwright.services.ports import (
     Ports,
     Publisher,
     Store,
+    Webhook,
 )
 from poolwright.settings import Settings
 
@@ -40,7 +41,11 @@ class _LatePorts(Ports):
     _settings: Settings
 
     def __init__(self, settings: Settings) -> None:
-        topics = {"work_topic": settings.work_topic, "dead_letter_topic": settings.dead_letter_topic}
+        topics = {
+            "work_topic": settings.work_topic,
+            "notifications_topic": settings.notifications_topic,
+            "dead_letter_topic": settings.dead_letter_topic,
+        }
         self.__dict__.update(topics, _settings=settings)  # the dataclass is frozen
 
     @cached_property
@@ -99,6 +104,12 @@ class _LatePorts(Ports):
         from poolwright.adapters.clock import SystemClock
 
         return SystemClock()
+
+    @cached_property
+    def webhook(self) -> Webhook:
+        from poolwright.adapters.webhook import SlackWebhook
+
+        return SlackWebhook()
 
     @cached_property
     def _engine(self) -> KubernetesEngine:

@@ -6,7 +6,8 @@
 | POOLWRIGHT_PROJECT | project of topics and store | GOOGLE_CLOUD_PROJECT |
 | POOLWRIGHT_STORE | `firestore:DATABASE` or `sqlite:PATH` | `firestore:(default)` |
 | POOLWRIGHT_ENDPOINTS | JSON, Google host name -> URL, for a stand-in | `{}` |
-| POOLWRIGHT_WORK_TOPIC, POOLWRIGHT_DEAD_LETTER_TOPIC | names of our topics | `work`, `dead-letter` |
+| POOLWRIGHT_WORK_TOPIC, POOLWRIGHT_NOTIFICATIONS_TOPIC | names of our topics | `work`, `notifications` |
+| POOLWRIGHT_DEAD_LETTER_TOPIC | where what is refused goes | `dead-letter` |
 | POOLWRIGHT_LOG_LEVEL | DEBUG, INFO, WARNING, ERROR | INFO |
 """
 
@@ -32,6 +33,7 @@ class Settings:
     store: str
     endpoints: Mapping[str, str] = field(default_factory=dict)
     work_topic: str = "work"
+    notifications_topic: str = "notifications"
     dead_letter_topic: str = "dead-letter"
 
     @classmethod
@@ -53,5 +55,6 @@ class Settings:
             store=store,
             endpoints=endpoints,
             work_topic=variables.get("POOLWRIGHT_WORK_TOPIC", "work"),
+            notifications_topic=variables.get("POOLWRIGHT_NOTIFICATIONS_TOPIC", "notifications"),
             dead_letter_topic=variables.get("POOLWRIGHT_DEAD_LETTER_TOPIC", "dead-letter"),
         )

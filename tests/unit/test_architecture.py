@@ -22,7 +22,10 @@ TRIGGERS = sorted(path for path in (ROOT / "functions").glob("*.py") if path.nam
 # What carries several of Google's APIs stands in the files that are about that, and in the adapter that needs it whole.
 TRANSPORT = {
     "google.auth": {"google_access", "google_errors"},  # who we are; an error of it is weather or not
-    "requests": {"google_errors"},  # its errors come through Google's clients
+    "requests": {
+        "google_errors",
+        "webhook",
+    },  # its errors come through Google's clients; a webhook is of nobody's client
     "google.api_core": {  # what Google's clients raise, where it means something
         "compute",
         "compute_operations",

@@ -6,7 +6,7 @@ from poolwright import environments
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.environments import Environment
 from poolwright.events.cloud_build import BuildStatus
-from poolwright.services import start_rollout
+from poolwright.services import start_rollout, stop
 from poolwright.services.ports import Build, Conflict, Missing, Ports
 from poolwright.services.records import record
 from poolwright.verdicts import Irrelevant, Refused
@@ -31,6 +31,8 @@ def handle(event: BuildStatus, ports: Ports) -> str:
         what=f"Cloud Build told of build {event.build_id[:8]}: {event.status}",
         cause=f"{event.subscription} {event.build_id}",
     )
+    if why := stop.stopped(ports):
+        return f"build {event.build_id} is left to a later tick: {why}"
     if ports.store.get(COLLECTION, event.build_id) is not None:
         return f"build {event.build_id} was taken already"
     try:

@@ -9,7 +9,7 @@ from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.rollouts import commands
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import released, start_rollout
+from poolwright.services import released, start_rollout, stop
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
@@ -55,6 +55,8 @@ def _environment(ports: Ports, event: RolloutCommand) -> Environment:
 
 
 def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
+    if why := stop.stopped(ports):
+        raise Refused("action", f"nothing is started: {why}", "Resume poolwright, then start the rollout again")
     known = start_rollout.all_of(ports, environment.name)
     if any(_sent(event) <= each.commanded for each in known):  # commands count in the order in which they were sent
         raise Irrelevant("this start, or a command that was sent after it, was obeyed already")

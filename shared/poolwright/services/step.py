@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, Work
-from poolwright.services import leases
+from poolwright.services import leases, stop
 from poolwright.services.ports import Ports
 from poolwright.services.work import Done, publish
 from poolwright.verdicts import Irrelevant
 
 
 def handle(work: Work, ports: Ports) -> str:
-    """Take the step, alone. Irrelevant, Busy."""
+    """Take the step, alone; none while poolwright is stopped. Irrelevant, Busy."""
+    if why := stop.stopped(ports):
+        return f"not taken: {why}"
     try:
         with leases.Holding(ports, _name(work)) as holding:
             done = _take(work, ports)

@@ -11,7 +11,7 @@ from poolwright.events.tick import Tick
 from poolwright.events.work import Work
 from poolwright.references import last_part
 from poolwright.rollouts.rollout import decode
-from poolwright.services import image_built, released, start_rollout
+from poolwright.services import image_built, released, start_rollout, stop
 from poolwright.services.mutate_group import REFUSALS, refusal_of
 from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
 from poolwright.services.work import group_work, provisioner_work, publish, rollout_work
@@ -24,7 +24,9 @@ BUILDS_SINCE_SECONDS = 24 * 3600.0  # a message lost for longer is a person's to
 
 def handle(event: Tick, ports: Ports) -> str:
     """Publish work for unfinished rollouts, builds nobody took, drifting groups and provisioners. Trouble in one
-    place does not keep the tick from the others."""
+    place does not keep the tick from the others; while poolwright is stopped nothing is asked for."""
+    if why := stop.stopped(ports):
+        return f"nothing is asked for: {why}"
     asked = 0
     for look in (_rollouts, *(look for each in ports.environments for look in _looks(each))):
         try:

@@ -9,7 +9,7 @@ import flask.testing
 
 from tests.payloads.samples import PUBLISHED
 
-ENTRY_POINTS = ("image_built", "node_pool_changed", "gpu_alert", "rollout_command", "step", "tick")
+ENTRY_POINTS = ("image_built", "node_pool_changed", "gpu_alert", "rollout_command", "step", "tick", "notify")
 
 Serve = Callable[[str], flask.testing.FlaskClient]
 Lines = Callable[[], list[dict[str, Any]]]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from poolwright.adapters.sqlite_store import SqliteStore
-from poolwright.rollouts.rollout import Policy, Rollout, encode
 from tests.payloads.samples import push
 
 ROOT = Path(__file__).parents[3]
@@ -59,24 +58,15 @@ def test_answering_a_message_of_no_concern_imports_no_library(target: str, name:
     assert not {module for module in ours if module.split(".")[1] in ("services", "adapters", "bootstrap", "settings")}
 
 
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ("step", {"kind": "rollout", "rollout": "gone", "cause": "a late message"}),
-        ("rollout_command", {"action": "pause", "environment": "dev", "rollout": "done"}),
-    ],
-)
-def test_finding_in_the_store_that_nothing_is_to_be_done_imports_no_more_than_the_store(
-    tmp_path: Path, target: str, message: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["nothing to do", "stopped"])
+def test_a_step_that_finds_nothing_to_be_done_imports_no_more_than_the_store(tmp_path: Path, is_stopped: bool) -> None:
     store = SqliteStore(tmp_path / "store.db")
-    policy = Policy(bake_seconds=1, node_ready_seconds=1, canary_node=False, roll_back_on_failure=True)
-    done = Rollout(id="done", environment="dev", run_id=1, image="i", waves=(), policy=policy, phase="done")
-    store.put("rollouts", "done", encode(done), version=None)
+    if is_stopped:
+        store.put("control", "stop", {"stopped": True, "who": "ada", "why": "", "at": 1.0}, version=None)
 
     modules = imported_for(
-        target,
-        push({"data": message, "attributes": {}}),
+        "step",
+        push({"data": {"kind": "rollout", "rollout": "gone", "cause": "a late message"}, "attributes": {}}),
         POOLWRIGHT_PROJECT="p",
         POOLWRIGHT_STORE=f"sqlite:{tmp_path / 'store.db'}",
     )

@@ -21,6 +21,10 @@ CONCERNING: dict[str, Any] = {
     "rollout_command": COMMAND,
     "step": WORK,
     "tick": {"attributes": {}, "data": ""},
+    "notify": {
+        "attributes": {},
+        "data": {"key": "k", "kind": "rollout", "environment": "dev", "subject": "dev-42", "what": "done"},
+    },
 }
 
 

@@ -33,14 +33,18 @@ class Store(SqliteStore):
 
 @dataclass
 class Outbox:
-    """What was published; `weather` after so many messages."""
+    """What was published, work and notifications; no more work gets through after so much."""
 
     sent: list[Json] = field(default_factory=list)
+    told: list[Json] = field(default_factory=list)
     weather_after: int = 1000
 
     def publish(self, topic: str, data: bytes, attributes: Any = None) -> str:
         import json
 
+        if topic == "notifications":
+            self.told.append({**json.loads(data), "attributes": dict(attributes or {})})
+            return f"told-{len(self.told)}"
         if len(self.sent) >= self.weather_after:
             raise Weather("Pub/Sub is away")
         self.sent.append(json.loads(data))
@@ -73,6 +77,16 @@ class Gke:
 
 
 @dataclass
+class Webhook:
+    """What was posted, and to whom."""
+
+    posted: list[tuple[str, str]] = field(default_factory=list)
+
+    def post(self, variable: str, text: str) -> None:
+        self.posted.append((variable, text))
+
+
+@dataclass
 class Outside:
     """Everything outside, and the ports made of it."""
 
@@ -81,6 +95,7 @@ class Outside:
     clock: Clock = field(default_factory=Clock)
     gke: Gke = field(default_factory=Gke)
     compute: Any = field(default_factory=SimpleNamespace)
+    webhook: Webhook = field(default_factory=Webhook)
     environments: tuple[Environment, ...] = ()
 
     @property
@@ -89,6 +104,7 @@ class Outside:
         return Ports(
             environments=self.environments, store=self.store, publisher=self.publisher, compute=self.compute,
             gke=self.gke, cloud_build=none, monitoring=none, clusters=none, clock=self.clock,
+            webhook=self.webhook,
         )  # fmt: skip
 
 
