@@ -117,12 +117,24 @@ class AlertPolicy(_Strict):
     topic: str = "gpu-alerts"
 
 
+class PodEnd(_Strict):
+    """How pods of Jobs end: a container's exit code, reason and message, after `seconds`. `boot_image`: only on nodes
+    that booted that image."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    seconds: float | None = None
+    boot_image: str = ""
+
+
 class Plan(_Strict):
     """A whole world file.
 
     `stock`: {zone: {accelerator or machine type: how many there are}}; `quotas`: {region: {metric: limit}};
     `timings`: {compute | gke | cloudBuild: {name: seconds}}; `projects`: other projects' ids and numbers;
-    `broken_images`: {boot image: boot | ready | gpu}; `baked_images`: {container image: bytes}.
+    `broken_images`: {boot image: boot | ready | gpu}; `baked_images`: {container image: bytes} of all our boot images;
+    `pod_ends`: {glob of namespace/pod: how it ends}.
     """
 
     project: str
@@ -139,6 +151,7 @@ class Plan(_Strict):
     timings: dict[Literal["compute", "gke", "cloudBuild"], dict[str, float]] = {}
     broken_images: dict[str, Literal["boot", "ready", "gpu"]] = {}
     baked_images: dict[str, int] = {}
+    pod_ends: dict[str, PodEnd] = {}
 
 
 def read(path: Path) -> Plan:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import msgspec
+
 from localcloud.compute import Compute
 from localcloud.dispatch import Call
 from localcloud.gke import Gke, versions
@@ -65,6 +67,7 @@ def _set_tables(plan: Plan, world: World) -> None:
     world.table("compute.quotas").update(plan.quotas)
     world.table("gke.brokenImages").update(plan.broken_images)
     world.table("gke.bakedImages").update(plan.baked_images)
+    world.table("gke.podEnds").update({glob: msgspec.to_builtins(each) for glob, each in plan.pod_ends.items()})
     for part, names in INSTANTLY.items():
         world.table(f"{part}.timings").update(dict.fromkeys(names, 0.0))
 

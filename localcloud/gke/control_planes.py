@@ -17,14 +17,14 @@ from localcloud.calls import CallRecord
 from localcloud.certificates import Authority
 from localcloud.front_door import HttpHandler
 from localcloud.gke.state import State
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import KubernetesApi, Machines
 from localcloud.kubernetes.paths import parse
 
 Json = dict[str, Any]
 # Opens an HTTPS port for a handler, with a certificate of this authority; gives the port.
 OpenControlPlane = Callable[[HttpHandler, Authority], Awaitable[int]]
-# Cluster path, pod and node -> seconds from binding to Running.
-StartSeconds = Callable[[str, Json, Json], float]
+# Cluster path -> what its nodes have and do.
+MachinesOf = Callable[[str], Machines]
 
 HOST = "kubernetes"
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -43,7 +43,7 @@ class ControlPlanes:
         self._folder = tempfile.TemporaryDirectory(prefix="localcloud-gke-")
         self._tasks: set[asyncio.Task[None]] = set()
         self._planned: dict[str, float] = {}
-        self.start_seconds: StartSeconds = lambda path, pod, node: 0.0
+        self.machines: MachinesOf = lambda path: Machines()
         self.apis: dict[str, KubernetesApi] = {}
         self._world.simulation.on("gke.reconcile", self._reconcile)
 
@@ -57,7 +57,7 @@ class ControlPlanes:
                 now=self._world.simulation.now,
                 tables=tables,
                 version=version,
-                start_seconds=lambda pod, node: self.start_seconds(path, pod, node),
+                machines=self.machines(path),
             )
             self.apis[path].subscribe(lambda _: self._wake(path))
             self._wake(path)

@@ -3,9 +3,9 @@
 A kubelet knows what its VM's metadata says and no more: cluster and pool are found, labels and taints are set from
 `kube-env`, so a template that was changed wrongly yields nodes that are wrong, or none.
 
-`gke.nodes`: `<cluster path>/nodes/<name>` -> {"instance", "id", "pool", "image", "baked", "breaks", "version"}.
+`gke.nodes`: `<cluster path>/nodes/<name>` -> {"instance", "id", "cluster", "image", "baked", "pulled", "breaks"}.
 `gke.brokenImages`: boot image's name -> what breaks: "boot" (no node), "ready" (never Ready), "gpu" (no GPUs).
-`gke.bakedImages`: container image -> size in bytes, what our boot images hold beside GKE's own.
+Which container images a node holds, and how pods end: see `containers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from localcloud.gke import kube_env, names, nodes
+from localcloud.gke import containers, kube_env, names, nodes
 from localcloud.gke.control_planes import ControlPlanes
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
@@ -37,7 +37,7 @@ class Kubelets:
         self._state = state
         self._world = state.world
         self._planes = planes
-        planes.start_seconds = self._pod_start
+        planes.machines = self._machines
         self._world.listen("instance.running", self._running)
         self._world.listen("instance.deleting", self._stopping)
         self._world.listen("instance.stopped", self._stopping)
@@ -142,8 +142,8 @@ class Kubelets:
             if env.get("CA_CERT", env.get("CA_CERT_BUNDLE")) not in cluster.get("_cas", []):
                 raise kube_env.Unreadable("CA_CERT is not the cluster's: the control plane is not trusted")
             body = nodes.new_node(
-                instance=instance, env=env, version=self._version(env, cluster), images=self._images(row),
-                now=self._world.simulation.now(),
+                instance=instance, env=env, version=self._version(env, cluster),
+                images=containers.listed(self._world, row), now=self._world.simulation.now(),
             )  # fmt: skip
         except kube_env.Unreadable as wrong:
             log.warning("the node of %s does not join its cluster: %s", instance["name"], wrong)
@@ -193,11 +193,13 @@ class Kubelets:
     def _later(self, timing: str, event: str, key: str, identity: str) -> None:
         self._world.simulation.after(seconds(self._world, timing), event, key, identity)
 
-    def _pod_start(self, cluster_path: str, pod: Json, node: Json) -> float:
-        """Seconds from binding to Running: the images that the node has not are pulled first."""
-        row = self._rows.get(f"{cluster_path}/nodes/{node['metadata']['name']}")
-        pull = "pullBaked" if row is None or row["baked"] else "pullStock"
-        return seconds(self._world, pull) / self._world.simulation.speed
+    def _machines(self, cluster_path: str) -> containers.NodeContainers:
+        """What the nodes of a cluster hold."""
+
+        def listed(name: str, images: list[Json]) -> None:
+            self._planes.apis[cluster_path].patch("nodes", name, {"status": {"images": images}}, subresource="status")
+
+        return containers.NodeContainers(self._world, cluster_path, listed)
 
     # Helpers
 
@@ -242,10 +244,6 @@ class Kubelets:
         """The kubelet's: that of the release it was told to run."""
         _, _, rest = env.get("SERVER_BINARY_TAR_URL", "").partition("/release/v")
         return rest.partition("/")[0] or str(cluster["currentMasterVersion"])
-
-    def _images(self, row: Json) -> list[Json]:
-        baked = self._world.table("gke.bakedImages") if row["baked"] else {}
-        return [nodes.image(name, size) for name, size in (*baked.items(), *nodes.SYSTEM_IMAGES)][:50]
 
 
 def is_ready(node: Json) -> bool:

@@ -13,7 +13,8 @@
 * `api.reconcile()` runs scheduler, controllers and kubelets as far as they can go now. Call it after changes (it is
   cheap when there were none) and again when `api.next_due()` has come; from inside of itself it does nothing.
 * `api.subscribe(callback)` calls back with a `Change` after every write, and returns what ends the subscription.
-* `start_seconds(pod, node)`, a parameter, says how long a pod needs from binding to Running (an image pull, say).
+* `machines`, a parameter, says how long a pod needs from binding to Running, which images a node holds (and so whether
+  its kubelet pulls them), and how a Job's pods end.
 
 The tables are the whole state, plain JSON: save them, and a `KubernetesApi` made of the loaded ones goes on. Watches
 from before get 410 and list anew.
@@ -26,7 +27,8 @@ volumes, networks, cron schedules, rolling updates of stateful sets, exec and po
 
 from localcloud.kubernetes.api import KubernetesApi
 from localcloud.kubernetes.errors import ApiError
+from localcloud.kubernetes.machines import Ending, Machines
 from localcloud.kubernetes.patches import STRATEGIC_PATCH
 from localcloud.kubernetes.store import Change
 
-__all__ = ["STRATEGIC_PATCH", "ApiError", "Change", "KubernetesApi"]
+__all__ = ["STRATEGIC_PATCH", "ApiError", "Change", "Ending", "KubernetesApi", "Machines"]

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from localcloud.kubernetes import errors, patches
 from localcloud.kubernetes.controllers import Controllers
-from localcloud.kubernetes.controllers.kubelets import StartSeconds
 from localcloud.kubernetes.kinds import CRD_KEY, Kinds
+from localcloud.kubernetes.machines import Machines
 from localcloud.kubernetes.objects import Deletion, Objects, Options, metadata_of
 from localcloud.kubernetes.patching import patch
 from localcloud.kubernetes.schema import Schemas
@@ -21,7 +21,6 @@ from localcloud.kubernetes.store import Change, Store
 
 Json = dict[str, Any]
 
-START_SECONDS = 2.0  # from binding to Running, unless the world says otherwise
 FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -34,7 +33,7 @@ class KubernetesApi:
 
     def __init__(
         self, *, now: Callable[[], float], tables: dict[str, dict[str, Any]], version: str = "v1.33.5-gke.1080000",
-        start_seconds: StartSeconds = lambda pod, node: START_SECONDS,
+        machines: Machines | None = None,
     ) -> None:  # fmt: skip
         store = Store(tables)
         kinds = Kinds(store.table(CRD_KEY))
@@ -43,7 +42,7 @@ class KubernetesApi:
         for name in FIRST_NAMESPACES:
             if self._objects.find(kinds.named("namespaces"), "", name) is None:
                 self.create("namespaces", {"metadata": {"name": name}})
-        self._controllers = Controllers(self._objects, start_seconds)
+        self._controllers = Controllers(self._objects, machines or Machines())
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request to the apiserver, whatever its path."""

@@ -73,6 +73,15 @@ def test_a_loaded_world_is_at_work_and_emitted_nothing(loaded: Callable[[Path], 
     assert len(world.world.table("monitoring.alertPolicies")) == len(world.plan.alert_policies)
 
 
+def test_a_world_file_says_what_boot_images_hold_and_how_jobs_end(
+    loaded: Callable[[Path], Loaded], tmp_path: Path
+) -> None:
+    end = {"exitCode": 1, "bootImage": "poolwright-dev-2"}
+    world = loaded(written(tmp_path, {"bakedImages": {"model:1": 5}, "podEnds": {"default/smoke-*": end}})).world
+    assert world.table("gke.bakedImages") == {"model:1": 5}
+    assert end.items() <= world.table("gke.podEnds")["default/smoke-*"].items()
+
+
 def test_time_takes_its_course_after_loading(loaded: Callable[[Path], Loaded], tmp_path: Path) -> None:
     world = loaded(written(tmp_path, {"timings": {"gke": {"register": 7}}}))
     assert world.world.table("gke.timings") == {"register": 7.0}

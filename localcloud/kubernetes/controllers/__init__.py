@@ -9,12 +9,13 @@ from localcloud.kubernetes.controllers.definitions import Definitions
 from localcloud.kubernetes.controllers.deployments import Deployments
 from localcloud.kubernetes.controllers.garbage import Garbage
 from localcloud.kubernetes.controllers.jobs import Jobs
-from localcloud.kubernetes.controllers.kubelets import Kubelets, StartSeconds
+from localcloud.kubernetes.controllers.kubelets import Kubelets
 from localcloud.kubernetes.controllers.namespaces import Namespaces
 from localcloud.kubernetes.controllers.nodes import Nodes
 from localcloud.kubernetes.controllers.replicasets import ReplicaSets
 from localcloud.kubernetes.controllers.scheduler import Scheduler
 from localcloud.kubernetes.controllers.statefulsets import StatefulSets
+from localcloud.kubernetes.machines import Machines
 from localcloud.kubernetes.objects import Objects
 from localcloud.kubernetes.store import Change
 
@@ -24,11 +25,11 @@ MOST_ROUNDS = 200  # a cluster that is still restless after so many goes on at t
 class Controllers:
     """All controllers of one cluster. Each runs when something it cares about changed, or when its time has come."""
 
-    def __init__(self, objects: Objects, start_seconds: StartSeconds) -> None:
+    def __init__(self, objects: Objects, machines: Machines) -> None:
         self._objects = objects
         self._all: list[Controller] = [
             Definitions(), Namespaces(), Garbage(), Nodes(), Deployments(), ReplicaSets(), StatefulSets(),
-            DaemonSets(), Jobs(), Scheduler(), Kubelets(start_seconds), Budgets(),
+            DaemonSets(), Jobs(), Scheduler(), Kubelets(machines), Budgets(),
         ]  # fmt: skip
         self._awake: set[Controller] = set(self._all)
         self._due: dict[Controller, float | None] = {}

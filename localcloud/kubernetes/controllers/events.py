@@ -13,10 +13,13 @@ Json = dict[str, Any]
 KEPT_SECONDS = 3600
 
 
-def record(objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False) -> None:
-    """One event; the same one again counts up."""
+def record(
+    objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False,
+    field: str = "", host: str = "",
+) -> None:  # fmt: skip
+    """One event; the same one again counts up. `field`: which part of the object; `host`: the node that says so."""
     meta, now = about["metadata"], timestamp(objects.now())
-    digest = hashlib.sha256(f"{meta['uid']}/{reason}/{message}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{meta['uid']}/{field}/{reason}/{message}".encode()).hexdigest()[:16]
     namespace, name = meta.get("namespace", "default"), f"{meta['name']}.{digest}"
     kind = objects.kinds.named("events")
     if (old := objects.find(kind, namespace, name)) is not None:
@@ -28,11 +31,13 @@ def record(objects: Objects, about: Json, reason: str, message: str, *, componen
         "apiVersion": about["apiVersion"], "kind": about["kind"], "name": meta["name"], "uid": meta["uid"],
         "resourceVersion": meta["resourceVersion"],
         **({"namespace": meta["namespace"]} if "namespace" in meta else {}),
+        **({"fieldPath": field} if field else {}),
     }  # fmt: skip
     objects.store.put("events", {
         "apiVersion": "v1", "kind": "Event",
         "metadata": {"name": name, "namespace": namespace, "uid": digest, "creationTimestamp": now},
         "involvedObject": involved, "reason": reason, "message": message, "type": "Warning" if warning else "Normal",
-        "source": {"component": component}, "reportingComponent": component, "reportingInstance": "",
+        "source": {"component": component, **({"host": host} if host else {})},
+        "reportingComponent": component, "reportingInstance": host,
         "firstTimestamp": now, "lastTimestamp": now, "count": 1, "eventTime": None,
     })  # fmt: skip

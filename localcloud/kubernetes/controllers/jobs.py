@@ -62,7 +62,7 @@ def _reconcile(objects: Objects, job: Json, pods: list[Json]) -> float | None:
     deadline = _deadline(job, status)
     if succeeded >= (spec.get("completions") or 1) and (spec.get("completions") or not active):
         _complete(status, now)
-    elif failed > spec["backoffLimit"]:
+    elif failed > spec["backoffLimit"] or _restarted_too_often(spec, active):
         _fail(objects, status, active, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
         active = []
     elif deadline is not None and now >= deadline:
@@ -85,6 +85,15 @@ def _condition(kind: str, now: float, reason: str, message: str) -> Json:
 def _deadline(job: Json, status: Json) -> float | None:
     limit = job["spec"].get("activeDeadlineSeconds")
     return seconds(status["startTime"]) + limit if limit is not None else None
+
+
+def _restarted_too_often(spec: Json, active: list[Json]) -> bool:
+    """Restarts within pods count too where they restart (pastBackoffLimitOnFailure of the job controller)."""
+    if spec["template"]["spec"].get("restartPolicy") != "OnFailure":
+        return False
+    found = (each["restartCount"] for pod in active for each in pod["status"].get("containerStatuses") or ())
+    restarts, limit = sum(found), spec["backoffLimit"]
+    return bool(restarts >= limit) if limit else restarts > 0
 
 
 def _complete(status: Json, now: float) -> None:

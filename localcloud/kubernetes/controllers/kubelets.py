@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from localcloud.kubernetes.clock import seconds, timestamp
+from localcloud.kubernetes.controllers import images
 from localcloud.kubernetes.controllers.controller import NOW, Controller, earliest, is_terminating, owner, remove
 from localcloud.kubernetes.eviction import is_finished
+from localcloud.kubernetes.machines import Ending, Machines
 from localcloud.kubernetes.objects import Objects
 from localcloud.kubernetes.subresources import set_condition
 
 Json = dict[str, Any]
-StartSeconds = Callable[[Json, Json], float]
 
 RUN_SECONDS = "localcloud.poolwright.dev/run-seconds"
 JOB_SECONDS = 5.0  # how long a job's pod runs that does not say
@@ -26,12 +26,12 @@ def is_ready_node(node: Json) -> bool:
 
 
 class Kubelets(Controller):
-    """`start_seconds(pod, node)` says how long a pod needs from binding to Running."""
+    """`machines` says how long pods need to start, which images are there, and how pods end."""
 
     keys = frozenset({"pods", "nodes"})
 
-    def __init__(self, start_seconds: StartSeconds) -> None:
-        self._start_seconds = start_seconds
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
 
     def run(self, objects: Objects) -> float | None:
         nodes = {n["metadata"]["name"]: n for n in objects.store.table("nodes").values() if is_ready_node(n)}
@@ -54,12 +54,14 @@ class Kubelets(Controller):
         if "startTime" not in status:
             status = _admitted(pod, now)
             pod = objects.store.put("pods", {**pod, "status": status})
+            images.say_pulling(objects, self._machines, pod, node)
         if status["phase"] == "Pending":
-            begins = seconds(status["startTime"]) + float(self._start_seconds(pod, node))
+            begins = seconds(status["startTime"]) + float(self._machines.start_seconds(pod, node))
             if now < begins:
                 return begins
+            images.say_pulled(objects, self._machines, pod, node)
             pod = objects.store.put("pods", {**pod, "status": _running(pod, node, now)})
-        return _finish(objects, pod)
+        return _finish(objects, pod, self._machines.ending(pod, node))
 
 
 def _stop(objects: Objects, pod: Json) -> float | None:
@@ -73,27 +75,34 @@ def _stop(objects: Objects, pod: Json) -> float | None:
     return None
 
 
-def _finish(objects: Objects, pod: Json) -> float | None:
+def _finish(objects: Objects, pod: Json, ending: Ending) -> float | None:
     """End a pod that has done its work; pods that always restart never do."""
     if pod["spec"].get("restartPolicy") == "Always":
         return None
-    annotations = pod["metadata"].get("annotations") or {}
-    reference = owner(pod)
-    if RUN_SECONDS in annotations:
-        lasts = float(annotations[RUN_SECONDS])
-    elif reference is not None and reference["kind"] == "Job":
-        lasts = JOB_SECONDS
-    else:
-        return None
+    lasts = _lasts(pod, ending)
     states = (status["state"] for status in pod["status"].get("containerStatuses") or ())
     started = next((state["running"]["startedAt"] for state in states if "running" in state), None)
-    if started is None:
+    if lasts is None or started is None:
         return None
     due = seconds(started) + lasts
     if objects.now() < due:
         return due
-    objects.store.put("pods", {**pod, "status": _succeeded(pod, started, objects.now())})
-    return None
+    if ending.well or pod["spec"].get("restartPolicy") == "Never":
+        objects.store.put("pods", {**pod, "status": _ended(pod, started, objects.now(), ending)})
+        return None
+    objects.store.put("pods", {**pod, "status": _restarted(pod, started, objects.now(), ending)})
+    return objects.now() + lasts
+
+
+def _lasts(pod: Json, ending: Ending) -> float | None:
+    """Seconds that a pod runs; None for one that does not end."""
+    annotations = pod["metadata"].get("annotations") or {}
+    if ending.seconds is not None:
+        return ending.seconds
+    if RUN_SECONDS in annotations:
+        return float(annotations[RUN_SECONDS])
+    reference = owner(pod)
+    return JOB_SECONDS if reference is not None and reference["kind"] == "Job" else None
 
 
 def _condition(kind: str, status: str, now: float, reason: str = "") -> Json:
@@ -146,10 +155,26 @@ def _running(pod: Json, node: Json, now: float) -> Json:
     return status
 
 
-def _succeeded(pod: Json, started: str, now: float) -> Json:
-    status = {**pod["status"], "phase": "Succeeded"}
-    ended = {"exitCode": 0, "reason": "Completed", "startedAt": started, "finishedAt": timestamp(now)}
-    status["containerStatuses"] = _container_statuses(pod, {"terminated": ended}, ready=False)
+def _ended(pod: Json, started: str, now: float, ending: Ending) -> Json:
+    status = {**pod["status"], "phase": "Succeeded" if ending.well else "Failed"}
+    status["containerStatuses"] = _container_statuses(pod, _terminated(started, now, ending), ready=False)
     for kind in ("ContainersReady", "Ready"):
-        set_condition(status, _condition(kind, "False", now, "PodCompleted"))
+        set_condition(status, _condition(kind, "False", now, "PodCompleted" if ending.well else "PodFailed"))
     return status
+
+
+def _restarted(pod: Json, started: str, now: float, ending: Ending) -> Json:
+    """A container that failed begins anew in its pod; the back-off between two tries is left out."""
+    fresh = _container_statuses(pod, {"running": {"startedAt": timestamp(now)}}, ready=True)
+    for each, before in zip(fresh, pod["status"]["containerStatuses"], strict=True):
+        each |= {"restartCount": before["restartCount"] + 1, "lastState": _terminated(started, now, ending)}
+    return {**pod["status"], "containerStatuses": fresh}
+
+
+def _terminated(started: str, now: float, ending: Ending) -> Json:
+    """As containerd tells of an end: Completed or Error, unless it knows better (OOMKilled)."""
+    state: Json = {
+        "exitCode": ending.exit_code, "reason": ending.reason or ("Completed" if ending.well else "Error"),
+        "startedAt": started, "finishedAt": timestamp(now),
+    }  # fmt: skip
+    return {"terminated": {**state, "message": ending.message} if ending.message else state}

@@ -106,6 +106,63 @@ def test_baked_container_images_are_on_the_nodes_of_our_images_only(stage: Stage
     assert sorted(held) == [False, False, True, True]
 
 
+def job(name: str, node: str, image: str = "us-docker.pkg.dev/demo/smoke:1") -> Json:
+    pod = {
+        "nodeName": node,
+        "restartPolicy": "Never",
+        "containers": [{"name": "main", "image": image}],
+    }
+    return {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": {"spec": pod}}}
+
+
+def test_a_job_pulls_only_what_its_node_has_not_and_what_is_pulled_stays(stage: Stage) -> None:
+    stage.world.table("gke.bakedImages")["us-docker.pkg.dev/demo/smoke:1"] = 12_000_000_000
+    own_image(stage)
+    resize(stage, 2)
+    stage.advance(600)
+    said = {}
+    for number, node in enumerate(stage.nodes()):
+        for again in ("a", "b"):
+            name = f"smoke-{number}{again}"
+            stage.served.call(stage.kubernetes.create, "jobs.batch", job(name, node["metadata"]["name"]))
+            stage.advance(120)
+            events = stage.served.call(stage.kubernetes.list, "events")
+            found = [each for each in events if each["involvedObject"]["name"].startswith(name)]
+            said[name] = sum(each["reason"] == "Pulling" for each in found)
+    pulled = [(said[f"smoke-{number}a"], said[f"smoke-{number}b"]) for number, _ in enumerate(stage.nodes())]
+    assert sorted(pulled) == [(0, 0), (0, 0), (1, 0), (1, 0)]
+    for node in stage.nodes():
+        names = [name for image in node["status"]["images"] for name in image["names"]]
+        assert "us-docker.pkg.dev/demo/smoke:1" in names
+
+
+def test_a_node_lists_its_fifty_largest_images(stage: Stage) -> None:
+    sizes = {f"us-docker.pkg.dev/demo/many:{number}": 10_000_000_000 - number for number in range(70)}
+    stage.world.table("gke.bakedImages").update(sizes)
+    restart_empty(stage)
+    own_image(stage)
+    resize(stage, 1)
+    stage.advance(600)
+    listed = [image["names"][0] for image in stage.nodes()[0]["status"]["images"]]
+    assert listed == [f"us-docker.pkg.dev/demo/many:{number}" for number in range(50)]
+
+
+def test_jobs_end_as_the_world_says_on_nodes_of_one_boot_image(stage: Stage) -> None:
+    own_image(stage)
+    resize(stage, 2)
+    stage.advance(600)
+    end = {"exitCode": 3, "message": "Xid 79", "bootImage": "poolwright-dev-1"}
+    stage.world.table("gke.podEnds")["default/smoke-*"] = end
+    for number, node in enumerate(stage.nodes()):
+        stage.served.call(stage.kubernetes.create, "jobs.batch", job(f"smoke-{number}", node["metadata"]["name"]))
+    stage.advance(300)
+    ends = []
+    for pod in stage.served.call(stage.kubernetes.list, "pods"):
+        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+        ends.append((pod["status"]["phase"], ended["exitCode"], ended["reason"], ended.get("message", "")))
+    assert sorted(ends) == [("Failed", 3, "Error", "Xid 79")] * 2 + [("Succeeded", 0, "Completed", "")] * 2
+
+
 @pytest.mark.parametrize(
     ("breaks", "there", "is_ready", "has_gpus"),
     [("boot", False, False, False), ("ready", True, False, False), ("gpu", True, True, False)],

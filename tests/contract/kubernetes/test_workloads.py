@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.kubernetes import ApiError, KubernetesApi
+from localcloud.kubernetes import ApiError, Ending, KubernetesApi, Machines
 from tests.contract.kubernetes.clusters import Clock, budget_body, node_body, pod_body, workload
 
 Json = dict[str, Any]
@@ -38,8 +38,13 @@ def test_a_pod_is_bound_and_then_runs_on_a_ready_node(cluster: KubernetesApi, cl
     assert {c["type"]: c["status"] for c in pod["status"]["conditions"]}["Ready"] == "True"
 
 
+class Slow(Machines):
+    def start_seconds(self, pod: Json, node: Json) -> float:
+        return 300.0
+
+
 def test_pods_start_when_the_world_says_they_can(clock: Clock) -> None:
-    cluster = KubernetesApi(now=clock, tables={}, start_seconds=lambda pod, node: 300.0)
+    cluster = KubernetesApi(now=clock, tables={}, machines=Slow())
     cluster.create("nodes", node_body("n1"))
     cluster.create("pods", pod_body("p"))
     settle(cluster, clock, 200)
@@ -153,6 +158,79 @@ def test_a_job_completes_after_the_seconds_it_announces(cluster: KubernetesApi, 
     status = cluster.get("jobs.batch", "j", "default")["status"]
     assert status["succeeded"] == 2
     assert "Complete" in {c["type"] for c in status["conditions"] if c["status"] == "True"}
+
+
+class Ended(Machines):
+    def ending(self, pod: Json, node: Json) -> Ending:
+        return Ending(seconds=20, exit_code=137, reason="OOMKilled")
+
+
+@pytest.mark.parametrize(("restarts", "pods", "restart_count"), [("Never", 2, 0), ("OnFailure", 0, 1)])
+def test_a_job_whose_pods_fail_gives_up_at_its_limit(
+    clock: Clock, restarts: str, pods: int, restart_count: int
+) -> None:
+    cluster = KubernetesApi(now=clock, tables={}, machines=Ended())
+    cluster.create("nodes", node_body("n1"))
+    template = {"spec": {**pod_body("x")["spec"], "restartPolicy": restarts}}
+    cluster.create("jobs.batch", {"metadata": {"name": "j"}, "spec": {"backoffLimit": 1, "template": template}})
+    settle(cluster, clock, 24)
+    for pod in cluster.list("pods"):
+        state = pod["status"]["containerStatuses"][0]
+        assert state["restartCount"] in (0, restart_count)
+        ended = state["state"].get("terminated") or state["lastState"].get("terminated")
+        assert ended is None or (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+    settle(cluster, clock, 60)
+    status = cluster.get("jobs.batch", "j", "default")["status"]
+    failed = next(each for each in status["conditions"] if each["type"] == "Failed")
+    assert (failed["status"], failed["reason"]) == ("True", "BackoffLimitExceeded")
+    assert phases(cluster) == ["Failed"] * pods
+
+
+class Stocked(Machines):
+    """Nodes that hold the image of pod_body, and get what they pull."""
+
+    def start_seconds(self, pod: Json, node: Json) -> float:
+        return 70.5
+
+    def image_bytes(self, node: Json, image: str) -> int | None:
+        return 7 if image == "registry/held:1" else None
+
+    def pulled(self, node: Json, image: str) -> int:
+        return 5
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "said"),
+    [
+        ("registry/held:1", "v1.33.5-gke.1", ['Container image "registry/held:1" already present on machine']),
+        (
+            "registry/held:1",
+            "v1.35.1-gke.1",
+            ['Container image "registry/held:1" already present on machine and can be accessed by the pod'],
+        ),
+        (
+            "registry/other:1",
+            "v1.33.5-gke.1",
+            [
+                'Pulling image "registry/other:1"',
+                'Successfully pulled image "registry/other:1" in 1m11s (1m11s including waiting). Image size: 5 bytes.',
+            ],
+        ),
+    ],
+)
+def test_a_kubelet_says_whether_it_pulls_an_image(clock: Clock, image: str, version: str, said: list[str]) -> None:
+    cluster = KubernetesApi(now=clock, tables={}, machines=Stocked())
+    node = node_body("n1")
+    node["status"]["nodeInfo"] = {"kubeletVersion": version}
+    cluster.create("nodes", node)
+    body = pod_body("p")
+    body["spec"]["containers"] = [{"name": "main", "image": image}]
+    cluster.create("pods", body)
+    settle(cluster, clock, 80)
+    events = [each for each in cluster.list("events") if each["source"] == {"component": "kubelet", "host": "n1"}]
+    assert sorted(each["message"] for each in events) == sorted(said)
+    assert {each["involvedObject"]["fieldPath"] for each in events} == {"spec.containers{main}"}
+    assert {each["reason"] for each in events} == ({"Pulling", "Pulled"} if len(said) > 1 else {"Pulled"})
 
 
 def test_pods_of_a_deleted_node_are_gone_and_replaced_elsewhere(cluster: KubernetesApi, clock: Clock) -> None:
