@@ -11,6 +11,7 @@ from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError, TransportError
 
 from poolwright.services.ports import Missing, Stale, Weather
+from poolwright.verdicts import Refused
 
 TIMEOUT = 10.0  # seconds for one call
 
@@ -45,6 +46,23 @@ def is_weather(error: BaseException) -> bool:
     if isinstance(error, GoogleAuthError):
         return isinstance(error, TransportError) or bool(error.retryable)
     return isinstance(error, (RetryError, *_LINE_IS_BAD))
+
+
+def as_refusal(error: BaseException) -> Refused | None:
+    """What an error of Google's that nobody translated means to a person; None for an error of anybody else's."""
+    if isinstance(error, GoogleAuthError):
+        return Refused("credentials", f"Google's libraries find nobody to speak as: {error}", _LOG_IN)
+    if not isinstance(error, GoogleAPICallError):
+        return None
+    if error.code == 401:
+        return Refused("credentials", f"Google does not know who asks: {error.message}", _LOG_IN)
+    if error.code == 403:
+        remedy = "Ask whoever owns the project for a role with that permission"
+        return Refused("permission", f"Google does not allow it: {error.message}", remedy)
+    return Refused("request", f"Google refused the request ({error.code}): {error.message}", "It was not repeated")
+
+
+_LOG_IN = "Log in with `poolwright auth`, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def _reasons(error: GoogleAPICallError) -> set[str]:

@@ -1,0 +1,5 @@
+"""`python -m poolwright.cli`."""
+
+from poolwright.cli import main
+
+main()

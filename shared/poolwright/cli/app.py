@@ -1,0 +1,40 @@
+"""All commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+import typer
+
+from poolwright.cli import failures, images, plan, pools, screen
+
+app = typer.Typer(
+    name="poolwright",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Keeps GKE node pools on your own boot images. Every command tells more with --help.",
+)
+app.add_typer(plan.app)
+app.add_typer(images.app)
+app.add_typer(pools.app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit status."""
+    logging.basicConfig(level=os.environ.get("POOLWRIGHT_LOG_LEVEL", "ERROR"), format="%(name)s: %(message)s")
+    try:
+        status = app(list(arguments), prog_name="poolwright", standalone_mode=False)
+    except typer.TyperException as wrong:  # a line that was not understood
+        if message := wrong.format_message():  # none: it was only the help that was wanted
+            screen.fail(f"{message} `poolwright --help` lists the commands, and each has its own --help.")
+        return wrong.exit_code
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:
+        screen.fail(failures.explain(error))
+        return 1
+    return status if isinstance(status, int) else 0

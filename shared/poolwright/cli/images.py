@@ -1,0 +1,55 @@
+"""`poolwright images`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from poolwright.cli import options, screen, session
+from poolwright.cli.options import EnvOption, OutputOption
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from poolwright.services.boot_images import Seen
+
+app = typer.Typer()
+
+
+@app.command(epilog=options.examples("poolwright images --env dev"))
+def images(env: EnvOption = "", output: OutputOption = "text") -> None:
+    """List the boot images of an environment, and how many instance groups are on each."""
+    ports = session.ports()
+    environment = session.environment(ports, env)
+    from poolwright.services import boot_images
+
+    with screen.working(f"Reading the images of {environment.name}"):
+        found = boot_images.seen(ports, environment)
+    screen.show(found, output, lambda seen: _rendered(seen, environment.name))
+
+
+def _rendered(found: tuple[Seen, ...], environment: str) -> Iterator[RenderableType]:
+    if not found:
+        yield f"{environment} has no boot image yet. Build one: poolwright build --env {environment}"
+        return
+    table = screen.table(">run", "image", "built on", ">GB", ">groups", "made", "")
+    for each in found:
+        table.add_row(
+            screen.text(str(each.run_id), "strong"),
+            each.name,
+            screen.text(each.source_image, "quiet"),
+            str(each.disk_size_gb),
+            str(each.groups or "–"),
+            screen.text(each.created[:16].replace("T", " "), "quiet"),
+            _marks(each),
+        )
+    yield table
+
+
+def _marks(each: Seen) -> RenderableType:
+    if each.problems:
+        return screen.text(" ".join(each.problems), "bad")
+    marks = [name for name, there in (("released", each.released), ("pinned", each.pinned)) if there]
+    return screen.text(", ".join(marks), "good")

@@ -1,0 +1,35 @@
+"""What a command works with: the ports of this process, and the environment that is named."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from poolwright.verdicts import Refused
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
+    from poolwright.services.ports import Ports
+
+
+def ports() -> Ports:
+    """By the POOLWRIGHT_* variables. BadSetting."""
+    from poolwright import bootstrap
+
+    return bootstrap.ports()
+
+
+def environment(outside: Ports, name: str) -> Environment:
+    """The environment of this name. Refused, with those there are; BadEnvironment."""
+    from poolwright import environments
+
+    found = environments.by_name(outside.environments, name)
+    if found is not None:
+        return found
+    known = [each.name for each in outside.environments]
+    problem = f"there is no environment {name!r}" if name else "no environment is named"
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = (
+        f"Use --env {near[0]}; there are {', '.join(known)}" if near else f"Use --env with one of: {', '.join(known)}"
+    )
+    raise Refused("--env", problem, remedy)

@@ -1,0 +1,81 @@
+"""An environment's clusters and instance groups as the APIs have them now: what every read-only look begins with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poolwright.boot_images.resources import InstanceGroup
+from poolwright.references import ClusterRef, GroupRef, last_part
+from poolwright.services.ports import Cluster, Missing, NodePool, Ports
+from poolwright.verdicts import Refused
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
+
+_SHOWN = 20  # names in one message
+
+
+@dataclass(frozen=True)
+class Member:
+    """An instance group behind a node pool; `group` is None where Compute does not list what GKE names."""
+
+    ref: GroupRef
+    cluster: Cluster
+    pool: NodePool
+    group: InstanceGroup | None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`missing`: clusters of the environment that GKE does not know."""
+
+    clusters: tuple[Cluster, ...]
+    missing: tuple[ClusterRef, ...]
+    groups: Mapping[GroupRef, InstanceGroup]
+
+    def members(self) -> Iterator[Member]:
+        """Every instance group of a node pool with GPUs: the only ones that are ever changed."""
+        for cluster in self.clusters:
+            for pool in cluster.pools:
+                if pool.accelerators:
+                    yield from (Member(ref, cluster, pool, self.groups.get(ref)) for ref in pool.groups)
+
+
+def look(ports: Ports, environment: Environment) -> Fleet:
+    """One call for each cluster, and one (in pages) for all groups of the project. Weather."""
+    clusters, missing = [], []
+    for ref in environment.cluster_refs():
+        try:
+            clusters.append(ports.gke.cluster(ref))
+        except Missing:
+            missing.append(ref)
+    listed = ports.compute.groups(environment.project) if clusters else []
+    groups = {GroupRef(environment.project, last_part(each["zone"]), each["name"]): each for each in listed}
+    return Fleet(tuple(clusters), tuple(missing), {ref: InstanceGroup(raw) for ref, raw in groups.items()})
+
+
+def chosen(fleet: Fleet, names: Sequence[str], *, environment: str) -> tuple[GroupRef, ...]:
+    """The groups of these names, all where none is given. Refused for a name that no group with GPUs has."""
+    known = [member.ref for member in fleet.members()]
+    if not names:
+        return tuple(known)
+    unknown = [name for name in names if not any(last_part(name) == ref.name for ref in known)]
+    if unknown:
+        raise Refused(
+            "groups", f"{environment} has no instance group {', '.join(unknown)}", _what_would_do(unknown, known)
+        )
+    wanted = {last_part(name) for name in names}
+    return tuple(ref for ref in known if ref.name in wanted)
+
+
+def _what_would_do(unknown: Sequence[str], known: Sequence[GroupRef]) -> str:
+    names = sorted(ref.name for ref in known)
+    if not names:
+        return "None of its node pools has GPUs, so it has no group that could be changed"
+    near = list(dict.fromkeys(name for each in unknown for name in difflib.get_close_matches(each, names, n=2)))
+    nearest = f"Nearest: {', '.join(near)}. " if near else ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{nearest}Known: {', '.join(names[:_SHOWN])}{more}"

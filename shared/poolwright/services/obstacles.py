@@ -1,0 +1,54 @@
+"""What keeps an environment, as a whole, from beginning anything now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from poolwright.rollouts.rollout import Rollout
+from poolwright.services.ports import Ports
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
+
+Kind = Literal["stopped", "frozen", "pinned", "superseded", "observe", "offered"]
+
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """`reason` is a sentence for people."""
+
+    kind: Kind
+    reason: str
+
+
+def of_environment(ports: Ports, environment: Environment) -> tuple[Obstacle, ...]:
+    """Whatever boot image is meant: a stop, a freeze or window, the mode."""
+    found = []
+    if environment.mode == "observe":
+        reason = f"Mode is observe: {environment.name} only decides and records; set mode to offer or act to change it."
+        found.append(Obstacle(kind="observe", reason=reason))
+    return tuple(found)
+
+
+def of_run(environment: Environment, run_id: int, rollouts: tuple[Rollout, ...]) -> tuple[Obstacle, ...]:
+    """What keeps this run from going out: a pin, a newer run, a rollout that waits for its start."""
+    found = []
+    pinned = environment.run_id
+    if pinned is not None and pinned != run_id:
+        reason = f"{environment.name} is pinned to run {pinned}; set runId in its file to {run_id}, or take it out."
+        found.append(Obstacle(kind="pinned", reason=reason))
+    newer = [each for each in rollouts if each.run_id > run_id and each.phase in _COUNTS]
+    if newer:
+        last = max(newer, key=lambda each: each.run_id)
+        reason = f"{last.id} is of the newer run {last.run_id} ({last.phase}); run {run_id} starts on command only."
+        found.append(Obstacle(kind="superseded", reason=reason))
+    found += [
+        Obstacle(kind="offered", reason=f"{each.id} waits for a person's start.")
+        for each in rollouts
+        if each.run_id == run_id and each.phase == "offered"
+    ]
+    return tuple(found)
+
+
+_COUNTS = ("offered", "mutating", "verifying", "baking", "done")
