@@ -3,6 +3,7 @@
 GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
 DELETE /calls     forget them
 GET    /world     everything in it, as JSON
+GET    /time      {"now": seconds since the epoch}, as the world has them
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
 PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
@@ -31,6 +32,8 @@ class Control:
         what = (request.method, request.path)
         if what == ("GET", "/calls"):
             return web.json_response([asdict(each) | {"mutating": each.mutating} for each in self._world.calls])
+        if what == ("GET", "/time"):
+            return web.json_response({"now": self._world.simulation.now()})
         if what == ("DELETE", "/calls"):
             self._world.calls.clear()
         elif what == ("GET", "/world"):

@@ -1,4 +1,4 @@
-"""Grounds, made once a session."""
+"""Grounds and clean runs, made once a session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.flows import Story
 from tests.chaos.ground import Ground
+from tests.chaos.runs import Clean, Grounds
 
 HERE = Path(__file__).parent
 
@@ -30,3 +32,14 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
             return made
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def clean(ground: Grounds) -> Callable[[Story], Clean]:
+    """The clean run of a story."""
+
+    @cache
+    def run(story: Story) -> Clean:
+        return Clean(story, ground(story.world))
+
+    return run

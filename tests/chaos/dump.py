@@ -62,6 +62,8 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
                 sections[f"kubernetes {kind}"] = _lines(objects)
     for collection in COLLECTIONS:
         documents = {each.key: each.body for each in flow.ports.store.all(collection)}
+        if collection == "leases":  # one that has ended is nobody's, whether or not somebody has tidied it away
+            documents = {key: each for key, each in documents.items() if each["until"] > flow.now()}
         if collection == "records":
             kept = {key: each for key, each in documents.items() if heard or each["kind"] not in HEARD}
             sections["store records"] = sorted(_row(each) for each in kept.values())  # their keys are hashes

@@ -24,6 +24,7 @@ from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.boot_images import kube_env
 from poolwright.settings import Settings
 from tests.chaos.harness import EventLoop, Flow, Json, SimulatedClock, Twist
+from tests.chaos.processes import Ended, Kill, Zygote
 
 ROOT = Path(__file__).resolve().parents[2]
 _read_as_yaml = cache(kube_env._read_as_yaml)  # a pure function that took most of a run's time
@@ -36,6 +37,7 @@ class Ground:
         self._folder = folder
         self._runs = 0
         self._flow: Flow | None = None
+        self._zygote: Zygote | None = None
         self.loop = EventLoop()
         self.stack = self.loop.call(
             lambda: Stack(
@@ -53,14 +55,16 @@ class Ground:
         self._beginning = self.loop.call(self._remember)
 
     @contextmanager
-    def flow(self, *, twist: Twist | None = None, victim: int = -1) -> Iterator[Flow]:
-        """A run from the beginning."""
+    def flow(
+        self, *, twist: Twist | None = None, victim: int = -1, kill: Kill | None = None, apart: bool = False
+    ) -> Iterator[Flow]:
+        """A run from the beginning. `apart`: every message that counts is taken by a process of its own."""
         self.loop.call(self._go_back)
         self._runs += 1
         late = self.ports.__dict__
-        late["store"] = SqliteStore(self._folder / f"{self._runs}.db")
+        late["store"] = SqliteStore(self._store)
         late["clock"] = SimulatedClock(self.stack)
-        self._flow = Flow(ground=self, twist=twist, victim=victim)
+        self._flow = Flow(ground=self, twist=twist, victim=victim, kill=kill, apart=apart)
         with (
             mock.patch.object(bootstrap, "_of_process", lambda: self.ports),
             mock.patch.object(kube_env, "_read_as_yaml", _read_as_yaml),
@@ -72,8 +76,22 @@ class Ground:
         """Push to a function; its answer's status."""
         return int(self._apps[function].test_client().post("/", json=body).status_code)
 
+    def call_apart(self, function: str, body: Json, *, number: int, kill: Kill | None) -> Ended:
+        """The same in a process of its own."""
+        if self._zygote is None:
+            self._zygote = Zygote(self._env)
+        env = {**self._env, "POOLWRIGHT_STORE": f"sqlite:{self._store}"}
+        return self._zygote.deliver(function, body, env=env, number=number, kill=kill)
+
+    @property
+    def _store(self) -> Path:
+        """The file of this run's store."""
+        return self._folder / f"{self._runs}.db"
+
     def close(self) -> None:
         """End the stand-in."""
+        if self._zygote is not None:
+            self._zygote.close()
         self.loop.run(self.stack.stop())
         self.loop.run(_end_connections())
         self.loop.stop()

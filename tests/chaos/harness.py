@@ -22,6 +22,7 @@ from localcloud.kubernetes import KubernetesApi
 from localcloud.stack import Stack
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Ports
+from tests.chaos.processes import Ended, Kill
 
 if TYPE_CHECKING:
     from tests.chaos.ground import Ground
@@ -101,11 +102,17 @@ class Delivery:
 
 @dataclass
 class Flow:
-    """One run. `twist` befalls the message that is delivered as number `victim`, counted from 0 since `begin`."""
+    """One run. `twist` befalls the message that is delivered as number `victim`, counted from 0 since `begin`; `kill`
+    the process that takes one. `apart`: each message that counts is taken by a process of its own, which notes its
+    calls in `outside`; `answered` has how many calls the stand-in answered meanwhile."""
 
     ground: Ground
     twist: Twist | None = None
     victim: int = -1
+    kill: Kill | None = None
+    apart: bool = False
+    outside: list[Ended] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
     delivered: list[Delivery] = field(default_factory=list)
     queue: deque[Delivery] = field(default_factory=deque)
     answers: list[tuple[str, int]] = field(default_factory=list)
@@ -224,7 +231,10 @@ class Flow:
         if is_new and self.twist and len(self.delivered) - 1 == self.victim:
             self._befall(delivery, self.twist)
             return
-        self._push(delivery)
+        if is_new and (self.apart or (self.kill and len(self.delivered) - 1 == self.kill.message)):
+            self._push_apart(delivery)
+        else:
+            self._push(delivery)
         self._push_held()
         if self._echo is not None and self._echo.subscription == delivery.subscription:
             echo, self._echo = self._echo, None
@@ -259,7 +269,20 @@ class Flow:
             self._push(each)
 
     def _push(self, delivery: Delivery) -> None:
-        body = {
+        function, body = FUNCTION_OF[delivery.subscription], self._envelope(delivery)
+        self._answered(delivery, self.ground.call(function, body))
+
+    def _push_apart(self, delivery: Delivery) -> None:
+        """In a process of its own, which may be killed: then nobody answers."""
+        function, body = FUNCTION_OF[delivery.subscription], self._envelope(delivery)
+        before = len(self.stack.world.calls)
+        ended = self.ground.call_apart(function, body, number=len(self.delivered), kill=self.kill)
+        self.outside.append(ended)
+        self.answered.append(len(self.stack.world.calls) - before)
+        self._answered(delivery, ended.status)
+
+    def _envelope(self, delivery: Delivery) -> Json:
+        return {
             "message": {
                 "data": delivery.message.get("data", ""),
                 "attributes": delivery.message.get("attributes", {}),
@@ -269,10 +292,12 @@ class Flow:
             "subscription": f"projects/{self.stack.world.project}/subscriptions/{delivery.subscription}",
             "deliveryAttempt": delivery.attempt,
         }
-        status = self.ground.call(FUNCTION_OF[delivery.subscription], body)
-        self.answers.append((str(delivery), status))
-        assert status in (204, 503), f"{delivery} was answered {status}: {delivery.body}"
-        if status == 503:  # Busy: Pub/Sub brings it again, later each time
+
+    def _answered(self, delivery: Delivery, status: int | None) -> None:
+        """Acknowledged, or Pub/Sub brings it again, later each time: Busy, or nobody answered."""
+        self.answers.append((str(delivery), status or 0))
+        assert status in (204, 503, None), f"{delivery} was answered {status}: {delivery.body}"
+        if status != 204:
             assert delivery.attempt < 20, f"{delivery} ends in the dead letters: {delivery.body}"
             due = self.now() + 10.0 * delivery.attempt
             self.queue.append(Delivery(delivery.subscription, delivery.message, delivery.attempt + 1, due))

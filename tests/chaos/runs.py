@@ -1,0 +1,85 @@
+"""Runs of a story, and what they came to: a clean one, and struck ones that must end as it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tests.chaos import dump
+from tests.chaos.flows import Story
+from tests.chaos.ground import Ground
+from tests.chaos.harness import Flow, Twist
+from tests.chaos.outside import OutsideCall
+from tests.chaos.processes import Kill
+
+Grounds = Callable[[str], Ground]
+Dump = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A run in which something befalls one message: a twist, or the death of the process that takes it."""
+
+    message: int
+    what: str
+    twist: Twist | None = None
+    kill: Kill | None = None
+
+
+@dataclass
+class Clean:
+    """A clean run: its messages, and what it came to with and without the records of what was heard."""
+
+    story: Story
+    ground: Ground
+    messages: tuple[str, ...] = ()
+    with_heard: Dump = field(default_factory=dict)
+    without_heard: Dump = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with self.ground.flow() as flow:
+            play(self.story, flow)
+            self.messages = tuple(str(each) for each in flow.delivered)
+            self.with_heard = dump.of(flow, heard=True)
+            self.without_heard = dump.of(flow, heard=False)
+
+    @cached_property
+    def outside(self) -> tuple[tuple[OutsideCall, ...], ...]:
+        """The calls of each message, taken by a process that has just started. AssertionError where that makes a
+        difference, or where the stand-in was asked something that was not seen to leave the process."""
+        with self.ground.flow(apart=True) as flow:
+            play(self.story, flow)
+            assert tuple(str(each) for each in flow.delivered) == self.messages
+            assert not dump.difference(self.with_heard, dump.of(flow, heard=True))
+            seen = [sum(call.network for call in each.calls) for each in flow.outside]
+            assert seen == flow.answered, "calls by a way that tests/chaos/outside.py does not know"
+            return tuple(each.calls for each in flow.outside)
+
+
+def play(story: Story, flow: Flow) -> None:
+    """From the story's beginning until all is calm."""
+    story.play(flow)
+    flow.calm_down()
+
+
+def expect_same_end(clean: Clean, runs: Iterable[Struck]) -> None:
+    """Each of the runs ends as the clean one; all that do not are told of."""
+    runs, found = list(runs), []
+    for run in runs:
+        with clean.ground.flow(twist=run.twist, victim=run.message, kill=run.kill) as flow:
+            what = f"message {run.message} ({clean.messages[run.message]}) {run.what}"
+            try:
+                play(clean.story, flow)
+            except AssertionError as wrong:
+                found.append(f"{what}: {wrong}")
+                continue
+            assert str(flow.delivered[run.message]) == clean.messages[run.message], (
+                "the run went another way before it was struck"
+            )
+            dropped = run.twist == "dropped"
+            before: Mapping[str, list[str]] = clean.without_heard if dropped else clean.with_heard
+            if difference := dump.difference(before, dump.of(flow, heard=not dropped)):
+                found.append(f"{what}:\n{difference}")
+    told = f"{clean.story.name}: {len(found)} of {len(runs)} runs ended otherwise\n\n" + "\n\n".join(found)
+    assert not found, told

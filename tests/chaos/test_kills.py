@@ -1,0 +1,76 @@
+"""Wherever a process is killed, the end is that of a clean run: only the stores and the world survive, and they are
+enough.
+
+A clean run in which every message is taken by a process of its own gives the list of all outside calls. Then, a run
+each, the process that takes one message gets a real SIGKILL at one of its calls. Nobody acknowledged the message, so
+Pub/Sub brings it again; what the dead one held comes free by time.
+
+Which points are struck. A process can die at any moment; what survives it is the world and the stores, which only its
+outside calls change, each at one moment: when Google, the cluster, Pub/Sub or the store acts. So of two moments with no
+act between them what survives is the same, and one stands for both: dying after the answer of call n is dying before
+call n + 1; dying before a read is dying after it, as a read changes nothing; dying while a call is on its way is dying
+before it or after its act. Left are: before the first call that may change something, and after each one that may. A
+message without such a call leaves no trace, and dying over it is a message that comes late, which `test_messages` has.
+One short story is struck before and after each of its calls, reads too, to keep this argument honest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from tests.chaos.flows import STORIES, Story
+from tests.chaos.outside import OutsideCall
+from tests.chaos.processes import Kill
+from tests.chaos.runs import Clean, Struck, expect_same_end
+
+stories = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+SAMPLE = 3  # points a story every day
+# Another sample each day, so that many days strike many points; CHAOS_TURN=n repeats one.
+TURN = int(os.environ.get("CHAOS_TURN", time.time() // 86400))
+
+
+@stories
+def test_a_flow_survives_a_kill_at_some_of_its_calls(story: Story, clean: Callable[[Story], Clean]) -> None:
+    points = list(_points(clean(story)))
+    step = max(1, len(points) // SAMPLE)
+    print(f"repeat these kills with CHAOS_TURN={TURN}")
+    expect_same_end(clean(story), points[TURN % step :: step])
+
+
+@pytest.mark.slow
+@stories
+def test_a_flow_survives_a_kill_at_each_call_that_changes_something(
+    story: Story, clean: Callable[[Story], Clean]
+) -> None:
+    expect_same_end(clean(story), _points(clean(story)))
+
+
+@pytest.mark.slow
+def test_a_flow_survives_a_kill_before_and_after_each_call(clean: Callable[[Story], Clean]) -> None:
+    story = next(each for each in STORIES if each.name == "a pool is created")
+    expect_same_end(clean(story), _all_points(clean(story)))
+
+
+def _points(clean: Clean) -> Iterable[Struck]:
+    """Every point that leaves something else behind."""
+    for message, calls in enumerate(clean.outside):
+        effects = [number for number, call in enumerate(calls) if call.effect]
+        if effects:
+            yield _struck(message, calls, Kill(message, effects[0], "before"))
+        for number in effects:
+            yield _struck(message, calls, Kill(message, number, "after"))
+
+
+def _all_points(clean: Clean) -> Iterable[Struck]:
+    for message, calls in enumerate(clean.outside):
+        for number in range(len(calls)):
+            yield _struck(message, calls, Kill(message, number, "before"))
+            yield _struck(message, calls, Kill(message, number, "after"))
+
+
+def _struck(message: int, calls: tuple[OutsideCall, ...], kill: Kill) -> Struck:
+    return Struck(message, f"killed {kill.when} call {kill.call}: {calls[kill.call].name}", kill=kill)
