@@ -11,7 +11,7 @@ SOURCES := $(shell find functions shared/poolwright environments -name '*.py' -o
 DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \
 	$(if $(WITHOUT),--without $(WITHOUT)) $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(FIRESTORE),--firestore $(FIRESTORE))
 
-.PHONY: help setup demo test test-slow lint types layers check package bench clean
+.PHONY: help setup demo test test-slow lint types layers check package kubernetes bench clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -40,11 +40,20 @@ check: lint types layers ## Style, types, layers
 
 package: $(ARCHIVE) ## The deployment archive
 
+kubernetes: build/kubernetes ## A real control plane for tests (needs Go; four to five minutes, once)
+
 bench: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every figure, with its baseline
 	@$(RUN) -m bench
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+build/kubernetes: tools/kubernetes/main.go tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@command -v go >/dev/null || { echo "make kubernetes needs Go (https://go.dev/doc/install)" >&2; exit 1; }
+	@echo "building a Kubernetes control plane; this takes minutes, once"
+	@cd tools/kubernetes && CGO_ENABLED=0 go build -trimpath -o ../../$@ -ldflags \
+		"-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
+		-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" .
 
 $(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
 	@$(RUN) tools/package.py $@ >/dev/null
