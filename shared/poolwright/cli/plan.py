@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from poolwright.services.plan_groups import Plan, Planned, Side
 
 app = typer.Typer()
+_GKE_HASH = re.compile(r"-[0-9a-f]{8}\b")  # in which the names of one pool's groups and templates differ
 _STYLE = {"change": "changed", "right": "good", "refused": "refused"}
 
 
@@ -86,23 +88,29 @@ def _side(side: Side) -> str:
 
 
 def _reasons(found: Plan) -> Iterator[RenderableType]:
-    """Why groups are refused, and what else to know of them; groups that share a reason share a line."""
-    said: dict[tuple[str, str], list[str]] = {}
+    """Why groups are refused, and what else to know of them; groups of a pool that share a reason share a line."""
+    said: dict[tuple[str, str], tuple[str, list[str]]] = {}
+
+    def say(kind: str, reason: str, group: str) -> None:
+        said.setdefault((kind, _GKE_HASH.sub("", reason)), (reason, []))[1].append(group)
+
     for each in found.groups:
         if each.verdict == "refused":
-            said.setdefault((each.refusal, each.why), []).append(each.group)
+            say(each.refusal, each.why, each.group)
         for note in each.notes:
-            said.setdefault(("note", note), []).append(each.group)
+            say("note", note, each.group)
     for name in found.missing_clusters:
-        said[("missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out.")] = []
+        say("missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out.", "")
     if not said:
         return
     yield ""
-    table = screen.table("why", "", show_header=False)
-    for (kind, reason), names in said.items():
+    table = screen.table("", "", show_header=False)
+    for (kind, _), (reason, groups) in said.items():
         table.add_row(screen.text(kind, "refused"), screen.text(reason))
-        if names and not any(name in reason for name in names):
-            table.add_row("", screen.text(", ".join(names), "quiet"))
+        others = [name for name in groups if name and name not in reason]
+        if others:
+            also = "So it is with " if len(others) < len(groups) else ""
+            table.add_row("", screen.text(f"{also}{screen.listed(others)}", "quiet"))
     yield table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ def indented(content: str, *, style: str = "", by: int = 2) -> RenderableType:
     """A paragraph whose folded lines stay indented."""
     from rich.padding import Padding
 
-    return Padding(text(content, style), (0, 0, 0, by))
+    return Padding(text(content, style), (0, 0, 0, by), expand=False)
 
 
 def labelled(label: str, content: str, *, style: str = "refused") -> RenderableType:
@@ -102,3 +102,9 @@ def working(what: str) -> AbstractContextManager[Any]:
     """Shows on a terminal that something is going on; nothing in a pipe."""
     out = console(errors=True)
     return out.status(text(what, "quiet"), spinner="dots", spinner_style="quiet") if out.is_terminal else nullcontext()
+
+
+def listed(names: Sequence[str], *, most: int = 8) -> str:
+    """Names in a line, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
