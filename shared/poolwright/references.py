@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+REFERENCE_POOL = "poolwright.dev/reference-pool"  # node label of a reference pool; its value is the environment's name
+
 _GROUP_URL = re.compile(r"projects/([^/]+)/zones/([^/]+)/instanceGroup(?:Manager)?s/([^/?#]+)$")
 _POOL_NAME = re.compile(r"projects/([^/]+)/(?:locations|zones)/([^/]+)/clusters/([^/]+)/nodePools/([^/]+)$")
 

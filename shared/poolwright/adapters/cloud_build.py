@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from poolwright.adapters.google_access import GoogleAccess
-from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, rejections, translated
 from poolwright.adapters.google_imports import without_async_rest
-from poolwright.services.ports import Build
+from poolwright.services.ports import Build, Json, Rejected
 
 HOST = "cloudbuild.googleapis.com"
 _PAGE = 100
@@ -45,6 +46,27 @@ class CloudBuildApi:
         }
         return [_build(found) for found in self._client.list_builds(request=request, retry=READ_RETRY, timeout=TIMEOUT)]
 
+    @translated()
+    @rejections()
+    def create(self, project: str, location: str, body: Json) -> Build:
+        client = self._client  # first: it knows how the package is imported cheaply
+        from google.cloud.devtools.cloudbuild_v1.types import Build as Message
+
+        # `parent` alone, as with `name` above: project_id would make it a global build.
+        request = {"parent": f"projects/{project}/locations/{location}", "build": Message.from_json(json.dumps(body))}
+        begun = client.create_build(request=request, retry=None, timeout=TIMEOUT)
+        return _build(begun.metadata.build)
+
+    @translated()
+    def cancel(self, project: str, location: str, build_id: str) -> None:
+        request = {"name": f"projects/{project}/locations/{location}/builds/{build_id}"}
+        try:
+            with rejections():
+                self._client.cancel_build(request=request, retry=None, timeout=TIMEOUT)
+        except Rejected as over:
+            if over.status != "FAILED_PRECONDITION":
+                raise
+
 
 def _build(found: Any) -> Build:
     return Build(
@@ -54,4 +76,7 @@ def _build(found: Any) -> Build:
         tags=tuple(found.tags),
         substitutions=dict(found.substitutions),
         service_account=found.service_account,
+        created=found.create_time.timestamp() if found.create_time else 0,
+        log_url=found.log_url,
+        failure=found.failure_info.detail or found.status_detail,
     )

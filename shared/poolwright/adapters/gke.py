@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from poolwright.adapters.google_access import GoogleAccess
-from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, rejections, translated
 from poolwright.references import ClusterRef, GroupRef, PoolRef
-from poolwright.services.ports import Cluster, NodePool
+from poolwright.services.ports import Cluster, Json, NodePool
 
 HOST = "container.googleapis.com"
 _PROJECT = re.compile(r"/projects/([^/]+)/")
@@ -48,6 +49,19 @@ class KubernetesEngine:
             pools=tuple(_pool(ref, pool) for pool in found.node_pools),
         )
 
+    @translated()
+    @rejections()
+    def create_pool(self, ref: ClusterRef, body: Json) -> None:
+        from google.cloud.container_v1.types import NodePool as Message
+
+        request = {"parent": str(ref), "node_pool": Message.from_json(json.dumps(body))}
+        self._client.create_node_pool(request=request, retry=None, timeout=TIMEOUT)
+
+    @translated()
+    @rejections()
+    def delete_pool(self, ref: PoolRef) -> None:
+        self._client.delete_node_pool(request={"name": str(ref)}, retry=None, timeout=TIMEOUT)
+
     def control_plane(self, ref: ClusterRef) -> ControlPlane:
         """Where the cluster's own API is. Missing."""
         found = self._get(ref)
@@ -71,4 +85,6 @@ def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
         autoscaling=pool.autoscaling.enabled,
         groups=tuple(GroupRef.parse(url) for url in pool.instance_group_urls),
         image_type=pool.config.image_type,
+        locations=tuple(pool.locations),
+        status_message=pool.status_message,
     )

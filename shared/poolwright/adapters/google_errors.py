@@ -10,7 +10,7 @@ from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError, TransportError
 
-from poolwright.services.ports import Missing, Stale, Weather
+from poolwright.services.ports import Missing, Rejected, Stale, Weather
 from poolwright.verdicts import Refused
 
 TIMEOUT = 10.0  # seconds for one call
@@ -39,6 +39,17 @@ def translated() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def rejections() -> Iterator[None]:
+    """Rejected where Google will not have a write: 400, 403, 409 and the like that no repeat mends."""
+    try:
+        yield
+    except GoogleAPICallError as error:
+        if not 400 <= (error.code or 0) < 500 or error.code in (404, 412) or is_weather(error):
+            raise
+        raise Rejected(error.message, status=_status(error)) from error
+
+
 def is_weather(error: BaseException) -> bool:
     """Whether the same request may work a little later."""
     if isinstance(error, GoogleAPICallError):
@@ -63,6 +74,16 @@ def as_refusal(error: BaseException) -> Refused | None:
 
 
 _LOG_IN = "Log in with `poolwright auth`, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def _status(error: GoogleAPICallError) -> str:
+    """The canonical code's name; over REST the library keeps no more of it than the answer."""
+    if error.grpc_status_code is not None:
+        return str(error.grpc_status_code.name)
+    try:
+        return str(error.response.json()["error"]["status"])
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return "UNKNOWN"
 
 
 def _reasons(error: GoogleAPICallError) -> set[str]:

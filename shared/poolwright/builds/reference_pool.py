@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from poolwright.environments import ReferencePool
+from poolwright.references import REFERENCE_POOL
 
 NAME = "poolwright-reference"
-LABEL = "poolwright.dev/reference-pool"  # its value is the environment's name
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ def body(wanted: ReferencePool, *, environment: str) -> Json:
     config: Json = {
         "machineType": wanted.machine_type,
         "imageType": wanted.image_type,
-        "labels": {LABEL: environment},
+        "labels": {REFERENCE_POOL: environment},
     }
     if wanted.accelerator:
         count = str(wanted.accelerator_count)
@@ -32,7 +32,7 @@ def body(wanted: ReferencePool, *, environment: str) -> Json:
 
 def is_of(labels: Mapping[str, str], environment: str) -> bool:
     """Whether a pool with these node labels is this environment's own."""
-    return labels.get(LABEL) == environment
+    return labels.get(REFERENCE_POOL) == environment
 
 
 def differences(

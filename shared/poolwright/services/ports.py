@@ -7,13 +7,15 @@ rate limits, timeouts and unavailability (try again later); anything else propag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from poolwright.nodes import ImagePull as ImagePull
+from poolwright.nodes import Job as Job
 from poolwright.nodes import Node as Node
 from poolwright.nodes import Pod as Pod
-from poolwright.references import ClusterRef, GroupRef, PoolRef
+from poolwright.references import REFERENCE_POOL, ClusterRef, GroupRef, PoolRef
 from poolwright.verdicts import Busy
 
 if TYPE_CHECKING:  # YAML and msgspec are for those who read environments, not for those who only publish
@@ -30,8 +32,39 @@ class Stale(Exception):
     """Somebody changed it since we read it: read again, decide again."""
 
 
+class InUse(Exception):
+    """It cannot be deleted, for something needs it; the text says what."""
+
+
 class Weather(Busy):
     """Rate limit, timeout, unavailable: nothing is wrong with the request, come again later."""
+
+
+class Rejected(Exception):
+    """The API will not have this request, as `str()` says in its words. `status` is the canonical code's name
+    (https://cloud.google.com/apis/design/errors#error_codes), such as INVALID_ARGUMENT or FAILED_PRECONDITION."""
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What an aggregated list gave, and the places (names of zones and regions, `global`) that did not answer: of what
+    is there nothing is known. EVERYWHERE is among them where Google does not say which."""
+
+    items: tuple[Json, ...]
+    unreachable: frozenset[str] = frozenset()
+
+    EVERYWHERE: ClassVar[str] = "*"
+
+    def __iter__(self) -> Iterator[Json]:
+        return iter(self.items)
+
+    def knows(self, place: str) -> bool:
+        """Whether what is not among the items is not there."""
+        return self.unreachable.isdisjoint((place, self.EVERYWHERE))
 
 
 class Compute(Protocol):
@@ -40,8 +73,8 @@ class Compute(Protocol):
     def group(self, ref: GroupRef) -> Json:
         """One instance group manager. Missing."""
 
-    def groups(self, project: str) -> list[Json]:
-        """All zonal instance group managers of a project (aggregatedList, all pages)."""
+    def groups(self, project: str) -> Listed:
+        """All zonal instance group managers of a project, of the zones that answer (aggregatedList, all pages)."""
 
     def members(self, ref: GroupRef) -> list[Json]:
         """Its managed instances (listManagedInstances): instance, currentAction, version, lastAttempt, ..."""
@@ -50,11 +83,21 @@ class Compute(Protocol):
         """One instance template, global or regional, every field kept. Missing."""
 
     def templates(self, project: str, *, name_prefix: str) -> list[Json]:
-        """Instance templates, global and regional, whose name begins with the prefix, every field kept."""
+        """Instance templates, global and regional, whose name begins with the prefix, every field kept
+        (aggregatedList, all pages). Weather where a region does not answer: the newest may be there."""
+
+    def templates_in_brief(self, project: str) -> Listed:
+        """All instance templates of a project, of each only name, description, time, place and disks' images."""
+
+    def disks_in_brief(self, project: str) -> Listed:
+        """All disks of a project, of each only name and `sourceImage` (aggregatedList, all pages)."""
 
     def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
         """Make a template (global, or in `region`) and wait until it is there. One of that name that exists already
         is fine: our names derive from the content."""
+
+    def delete_template(self, url: str, *, request_id: str) -> None:
+        """Delete a template, and wait until it is gone; one that is gone already is fine. InUse."""
 
     def patch_group(self, ref: GroupRef, patch: Json, *, request_id: str) -> None:
         """Patch a group under the fingerprint that `patch` carries, and wait until it is done. Stale."""
@@ -65,11 +108,21 @@ class Compute(Protocol):
     def delete_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
         """Delete these members and lower the target (deleteInstances); ones already gone are skipped."""
 
+    def recreate_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
+        """Delete these members and make them anew under their names, from the group's current template
+        (recreateInstances); scheduled when it returns, not done."""
+
+    def boot_disks(self, project: str, *, image: str) -> list[Json]:
+        """The disks of a project that were made of this image (aggregatedList, all pages); `image` is its link."""
+
     def image(self, project: str, name: str) -> Json:
         """One image. Missing."""
 
     def images(self, project: str, *, family: str) -> list[Json]:
         """Images of a family, newest first."""
+
+    def delete_image(self, project: str, name: str, *, request_id: str) -> None:
+        """Delete an image, and wait until it is gone; one that is gone already is fine."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +139,13 @@ class NodePool:
     autoscaling: bool
     groups: tuple[GroupRef, ...]
     image_type: str = ""
+    locations: tuple[str, ...] = ()
+    status_message: str = ""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a reference pool of ours: it has no nodes, and no image goes to it."""
+        return bool(self.labels.get(REFERENCE_POOL))
 
 
 @dataclass(frozen=True)
@@ -105,10 +165,18 @@ class Gke(Protocol):
     def cluster(self, ref: ClusterRef) -> Cluster:
         """One cluster with its node pools, one call. `ref.project` may be a project number. Missing."""
 
+    def create_pool(self, ref: ClusterRef, body: Json) -> None:
+        """Begin to make a node pool; it is there at once, PROVISIONING. Missing; Rejected (ALREADY_EXISTS where the
+        name is taken, FAILED_PRECONDITION while GKE runs another operation)."""
+
+    def delete_pool(self, ref: PoolRef) -> None:
+        """Begin to delete a node pool; it is STOPPING until it is gone. Missing; Rejected."""
+
 
 @dataclass(frozen=True)
 class Build:
-    """A Cloud Build build, as the API confirms it."""
+    """A Cloud Build build, as the API confirms it. `created` is in seconds since the epoch; `failure` is Cloud Build's
+    own words, empty where there are none."""
 
     id: str
     project: str
@@ -116,6 +184,14 @@ class Build:
     tags: tuple[str, ...]
     substitutions: Mapping[str, str]
     service_account: str
+    created: float = 0
+    log_url: str = ""
+    failure: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.status not in ("STATUS_UNKNOWN", "PENDING", "QUEUED", "WORKING")
 
 
 class CloudBuild(Protocol):
@@ -126,6 +202,13 @@ class CloudBuild(Protocol):
 
     def builds(self, project: str, location: str, *, tags: Sequence[str], since: float) -> list[Build]:
         """Builds that carry all the tags and were made after `since` (seconds since the epoch)."""
+
+    def create(self, project: str, location: str, body: Json) -> Build:
+        """Submit a build, as projects.builds#Build. A repeat is another build: Cloud Build knows no request ids.
+        Rejected."""
+
+    def cancel(self, project: str, location: str, build_id: str) -> None:
+        """Stop a build; one that is over already is fine. Missing."""
 
 
 class Monitoring(Protocol):
@@ -154,6 +237,18 @@ class Kubernetes(Protocol):
     def evict(self, pod: Pod) -> bool:
         """Ask for the pod's eviction; False where a disruption budget forbids it now, True where it is on its way
         or gone."""
+
+    def image_pulls(self) -> list[ImagePull]:
+        """What the kubelets said of the images that pods needed, as long as the cluster keeps events (an hour)."""
+
+    def jobs(self, namespace: str, *, labels: Mapping[str, str]) -> list[Job]:
+        """The Jobs that carry all the labels."""
+
+    def create_job(self, namespace: str, body: Json) -> None:
+        """Make a Job; one of that name that is there already is fine, our names derive from what it is for."""
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        """Delete a Job with its pods; one that is gone is fine."""
 
     def provisioners(self) -> list[Json]:
         """All NodeProvisioner objects (none where the CRD is not installed)."""

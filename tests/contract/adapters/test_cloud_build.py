@@ -11,7 +11,7 @@ from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 from localcloud.cloud_build import CloudBuild
 from poolwright.adapters.cloud_build import HOST, CloudBuildApi
 from poolwright.adapters.google_access import GoogleAccess
-from poolwright.services.ports import Missing
+from poolwright.services.ports import Missing, Rejected
 from tests.contract.conftest import Served
 
 PROJECT = "demo-project"
@@ -81,3 +81,39 @@ def test_builds_are_listed_by_all_their_tags_and_age(
     assert listed("poolwright", "dev", since=hour_ago) == sorted(ours)
     assert listed("dev", "run-1", since=hour_ago) == [ours[1]]
     assert listed("poolwright", since=builds.now() + 3600) == []
+
+
+BUILD = {
+    "steps": [{"name": "packer", "args": ["build", "."], "env": ["PKR_VAR_run_id=${_RUN_ID}"]}],
+    "substitutions": {"_ENV": "dev", "_RUN_ID": "7"},
+    "tags": ["boot-image", "${_ENV}", "run-${_RUN_ID}"],
+    "serviceAccount": f"projects/{PROJECT}/serviceAccounts/builder@{PROJECT}.iam.gserviceaccount.com",
+    "source": {"storageSource": {"bucket": "files", "object": "packer.tgz"}},
+    "timeout": "7200s",
+    "options": {"logging": "CLOUD_LOGGING_ONLY"},
+}
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_build_is_submitted_where_it_should_run_and_found_by_its_tags(builds: Builds, location: str) -> None:
+    made = builds.adapter.create(PROJECT, location, BUILD)
+    assert (made.status, made.ended, made.created) == ("QUEUED", False, builds.now())
+    assert made == builds.adapter.build(PROJECT, location, made.id)
+    found = builds.adapter.builds(PROJECT, location, tags=("boot-image", "dev", "run-7"), since=0)
+    assert [(each.id, each.substitutions["_RUN_ID"]) for each in found] == [(made.id, "7")]
+
+
+def test_a_build_that_cloud_build_will_not_have_is_rejected_in_its_words(builds: Builds) -> None:
+    with pytest.raises(Rejected, match="service_account") as refused:
+        builds.adapter.create(PROJECT, "global", {**BUILD, "options": {}})
+    assert refused.value.status == "INVALID_ARGUMENT"
+
+
+def test_a_build_is_cancelled_once_and_again(builds: Builds) -> None:
+    made = builds.adapter.create(PROJECT, "us-central1", BUILD)
+    builds.adapter.cancel(PROJECT, "us-central1", made.id)
+    builds.adapter.cancel(PROJECT, "us-central1", made.id)
+    found = builds.adapter.build(PROJECT, "us-central1", made.id)
+    assert (found.status, found.ended, found.failure) == ("CANCELLED", True, "Build cancelled")
+    with pytest.raises(Missing):
+        builds.adapter.cancel(PROJECT, "global", made.id)

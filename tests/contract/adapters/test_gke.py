@@ -14,8 +14,8 @@ from localcloud.gke import Gke
 from poolwright.adapters.gke import HOST, KubernetesEngine
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.kubernetes import ControlPlanes
-from poolwright.references import ClusterRef
-from poolwright.services.ports import Cluster, Missing
+from poolwright.references import REFERENCE_POOL, ClusterRef, PoolRef
+from poolwright.services.ports import Cluster, Missing, NodePool, Rejected
 from tests.contract.conftest import Served
 
 SERVING = ClusterRef("demo-project", "us-central1", "serving")
@@ -102,3 +102,57 @@ def test_the_control_plane_is_reached_through_its_endpoint_and_authority(
     nodes = eventually(api.nodes, lambda nodes: sum(node.gpus for node in nodes) == 4)
     gpu_nodes = [node for node in nodes if node.gpus]
     assert all(node.ready and node.labels["cloud.google.com/gke-nodepool"] == "l4" for node in gpu_nodes)
+
+
+REFERENCE = {
+    "name": "poolwright-reference",
+    "initialNodeCount": 0,
+    "locations": ["us-central1-a"],
+    "config": {
+        "machineType": "g2-standard-8",
+        "imageType": "COS_CONTAINERD",
+        "accelerators": [{"acceleratorType": "nvidia-l4", "acceleratorCount": "1"}],
+        "labels": {REFERENCE_POOL: "dev"},
+    },
+}
+
+
+def reference(engine: KubernetesEngine) -> NodePool | None:
+    return next((pool for pool in engine.cluster(SERVING).pools if pool.is_reference), None)
+
+
+def test_a_pool_without_nodes_is_created_and_deleted(serving: Cluster, engine: KubernetesEngine) -> None:
+    engine.create_pool(SERVING, REFERENCE)
+    begun = reference(engine)
+    assert begun is not None
+    assert begun.status == "PROVISIONING"
+    made = eventually(lambda: reference(engine), lambda pool: pool.status == "RUNNING")
+    assert (made.ref, made.labels[REFERENCE_POOL]) == (PoolRef(SERVING, "poolwright-reference"), "dev")
+    assert (made.machine_type, made.image_type, made.locations) == (
+        "g2-standard-8", "COS_CONTAINERD", ("us-central1-a",)
+    )  # fmt: skip
+    assert (made.accelerators, made.gpus_per_node, made.autoscaling) == (("nvidia-l4",), 1, False)
+    assert [group.zone for group in made.groups] == ["us-central1-a"]
+
+    engine.delete_pool(made.ref)
+    assert reference(engine) is None or reference(engine).status == "STOPPING"  # type: ignore[union-attr]
+    eventually(lambda: reference(engine), lambda pool: pool is None)
+    with pytest.raises(Missing):
+        engine.delete_pool(made.ref)
+
+
+def test_a_pool_that_gke_will_not_have_is_rejected_by_name(serving: Cluster, engine: KubernetesEngine) -> None:
+    def status(body: dict[str, Any]) -> str:
+        with pytest.raises(Rejected) as refused:
+            engine.create_pool(SERVING, body)
+        return refused.value.status
+
+    assert status({**REFERENCE, "locations": ["europe-west4-a"]}) == "INVALID_ARGUMENT"
+    assert status({**REFERENCE, "name": "l4"}) == "ALREADY_EXISTS"
+    engine.create_pool(SERVING, REFERENCE)
+    assert status(REFERENCE) == "ALREADY_EXISTS"
+    with pytest.raises(Rejected) as refused:
+        engine.delete_pool(PoolRef(SERVING, "poolwright-reference"))
+    assert refused.value.status == "FAILED_PRECONDITION"
+    with pytest.raises(Missing):
+        engine.create_pool(ClusterRef("demo-project", "us-central1", "other"), REFERENCE)
