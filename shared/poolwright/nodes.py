@@ -1,18 +1,23 @@
-"""Nodes and pods as gates and capacity see them: plain values, whatever client read them."""
+"""Nodes, pods and Jobs as gates and capacity see them: plain values, whatever client read them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 MIRROR = "kubernetes.io/config.mirror"
+CORDONED_FOR = "compute.poolwright.dev/cordoned-for"
+INSTANCE_ID = "container.googleapis.com/instance_id"
+POOL_LABEL = "cloud.google.com/gke-nodepool"
 
 
 @dataclass(frozen=True)
 class Pod:
     """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
-    `unschedulable` says that the scheduler found no place for it."""
+    `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks
+    the registry for even if it has them (imagePullPolicy Always)."""
 
     namespace: str
     name: str
@@ -24,6 +29,7 @@ class Pod:
     unschedulable: bool = False
     node_selector: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
+    always_pulled: frozenset[str] = frozenset()
 
     @property
     def stays(self) -> bool:
@@ -38,6 +44,14 @@ class Pod:
             return ""
         if self.gpus:
             return f"pod {name} came to work on its GPUs"
+        return self.attachment
+
+    @property
+    def attachment(self) -> str:
+        """Why it must not be evicted, even where pods with GPUs may; empty where nothing speaks against it."""
+        name = f"{self.namespace}/{self.name}"
+        if self.deleting:
+            return ""
         if self.annotations.get(SAFE_TO_EVICT) == "false":
             return f"pod {name} forbids its eviction"
         if not self.owner:
@@ -47,7 +61,8 @@ class Pod:
 
 @dataclass(frozen=True)
 class Node:
-    """A node. `gpus` are allocatable: 0 until the device plugin has spoken; `created` in seconds since the epoch."""
+    """A node. `gpus` are allocatable: 0 until the device plugin has spoken; `created` in seconds since the epoch;
+    `images` are those that its status names, 50 at most."""
 
     name: str
     ready: bool
@@ -56,3 +71,40 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     created: float = 0.0
+    images: tuple[str, ...] = ()
+
+    @property
+    def cordoned_for(self) -> str:
+        """Who of us cordoned it, empty where it was somebody else or nobody."""
+        return self.annotations.get(CORDONED_FOR, "")
+
+    def is_of(self, instance_id: str) -> bool:
+        """Whether it is the node of this VM, not of one that had the name before: GKE notes the VM's id on the node
+        and deletes the node of another id when a VM registers
+        (github.com/kubernetes/cloud-provider-gcp, cmd/gcp-controller-manager/node_csr_approver.go)."""
+        noted = self.annotations.get(INSTANCE_ID, "")
+        return not noted or not instance_id or noted == instance_id
+
+
+@dataclass(frozen=True)
+class ImagePull:
+    """What a kubelet said when it needed an image for a pod: `was_there`, or it had to be pulled. `at` in seconds."""
+
+    node: str
+    namespace: str
+    pod: str
+    image: str
+    was_there: bool
+    at: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A Job of ours. `node`: where its pod must run; `reason`: in words, why it failed or what its pod waits for."""
+
+    namespace: str
+    name: str
+    node: str
+    labels: Mapping[str, str]
+    state: Literal["running", "passed", "failed"]
+    reason: str = ""

@@ -9,21 +9,23 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from google.api_core.exceptions import BadRequest, NotFound, from_http_response
 from google.api_core.exceptions import Conflict as AlreadyThere
-from google.api_core.exceptions import NotFound, from_http_response
 from google.protobuf.json_format import MessageToDict
 
 from poolwright.adapters import compute_operations as operations
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 from poolwright.adapters.google_imports import compute_client
-from poolwright.references import GroupRef
-from poolwright.services.ports import Json, Weather
+from poolwright.references import GroupRef, last_part
+from poolwright.services.ports import InUse, Json, Listed, Missing, Weather
 
 HOST = "compute.googleapis.com"
 _PAGE = 500
 _MEMBERS_A_CALL = 1000
 _TEMPLATE_URL = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/instanceTemplates/[^/?#]+$")
+_NOTHING_THERE = "NO_RESULTS_ON_PAGE"
+_IN_USE = "resourceInUseByAnotherResource"
 _READ: dict[str, Any] = {"retry": READ_RETRY, "timeout": TIMEOUT}
 _WRITE: dict[str, Any] = {"retry": None, "timeout": TIMEOUT}
 
@@ -51,10 +53,9 @@ class ComputeEngine:
         return _json(self._groups.get(request=_named(ref), **_READ))
 
     @translated()
-    def groups(self, project: str) -> list[Json]:
-        pages = self._groups.aggregated_list(request={"project": project, "max_results": _PAGE}, **_READ)
-        zonal = (scoped for scope, scoped in pages if scope.startswith("zones/"))
-        return [_json(group) for scoped in zonal for group in scoped.instance_group_managers]
+    def groups(self, project: str) -> Listed:
+        listed = self._aggregated(project, "instanceGroupManagers", {"returnPartialSuccess": "true"})
+        return Listed(tuple(each for each in listed if "zone" in each), listed.unreachable)
 
     @translated()
     def members(self, ref: GroupRef) -> list[Json]:
@@ -67,10 +68,20 @@ class ComputeEngine:
 
     @translated()
     def templates(self, project: str, *, name_prefix: str) -> list[Json]:
-        path, params = f"projects/{project}/global/instanceTemplates", {"maxResults": str(_PAGE)}
-        if name_prefix:
-            params["filter"] = f'name eq "{name_prefix}.*"'
-        return [item for page in self._pages(path, params) for item in page.get("items", [])]
+        listed = self._aggregated(project, "instanceTemplates", {"filter": f'name eq "{name_prefix}.*"'})
+        if listed.unreachable:
+            raise Weather(f"templates in {', '.join(sorted(listed.unreachable))} cannot be listed now")
+        return list(listed)
+
+    @translated()
+    def templates_in_brief(self, project: str) -> Listed:
+        disks = "properties/disks/initializeParams/sourceImage"
+        fields = f"name,description,creationTimestamp,selfLink,region,{disks}"
+        return self._aggregated(project, "instanceTemplates", _only("instanceTemplates", fields))
+
+    @translated()
+    def disks_in_brief(self, project: str) -> Listed:
+        return self._aggregated(project, "disks", _only("disks", "name,sourceImage"))
 
     @translated()
     def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
@@ -84,6 +95,14 @@ class ComputeEngine:
             if "RESOURCE_ALREADY_EXISTS" not in failed.codes:
                 raise
             self._expect_finished(f"{path}/{body['name']}")
+
+    @translated()
+    def delete_template(self, url: str, *, request_id: str) -> None:
+        self._delete(_template_path(url), request_id)
+
+    @translated()
+    def delete_image(self, project: str, name: str, *, request_id: str) -> None:
+        self._delete(f"projects/{project}/global/images/{name}", request_id)
 
     @translated()
     def patch_group(self, ref: GroupRef, patch: Json, *, request_id: str) -> None:
@@ -105,6 +124,18 @@ class ComputeEngine:
             request = {**_named(ref), "request_id": its_id}
             request["instance_group_managers_delete_instances_request_resource"] = body
             self._finish(_json(self._groups.delete_instances_unary(request=request, **_WRITE)))
+
+    @translated()
+    def recreate_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
+        urls = [_instance_url(ref, instance) for instance in instances]
+        for some, its_id in _batches(urls, request_id):
+            request = {**_named(ref), "request_id": its_id}
+            request["instance_group_managers_recreate_instances_request_resource"] = {"instances": list(some)}
+            self._finish(_json(self._groups.recreate_instances_unary(request=request, **_WRITE)))
+
+    @translated()
+    def boot_disks(self, project: str, *, image: str) -> list[Json]:
+        return list(self._aggregated(project, "disks", {"filter": f'sourceImage = "{image}"'}))
 
     @translated()
     def image(self, project: str, name: str) -> Json:
@@ -131,6 +162,39 @@ class ComputeEngine:
             self._get(path)
         except NotFound as unfinished:
             raise Weather(f"{path} is being made or deleted by somebody else just now") from unfinished
+
+    def _delete(self, path: str, request_id: str) -> None:
+        """https://cloud.google.com/compute/docs/reference/rest/v1/instanceTemplates/delete: "It is not possible to
+        delete templates that are already in use by a managed instance group"."""
+        try:
+            self._finish(self._send("DELETE", path, params={"requestId": request_id}))
+        except (NotFound, Missing):
+            return
+        except BadRequest as refused:
+            if _IN_USE not in {str(item.get("reason")) for item in refused.errors if isinstance(item, dict)}:
+                raise
+            raise InUse(str(refused)) from refused
+        except operations.OperationFailed as failed:
+            if "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE" not in failed.codes:
+                raise
+            raise InUse(str(failed)) from failed
+
+    def _aggregated(self, project: str, what: str, params: dict[str, str]) -> Listed:
+        """All pages of an aggregated list, and the scopes that it warns of. A scope without results carries the warning
+        NO_RESULTS_ON_PAGE, one that does not answer UNREACHABLE, where `returnPartialSuccess` lets it
+        (https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/aggregatedList)."""
+        items: list[Json] = []
+        silent: set[str] = set()
+        for page in self._pages(f"projects/{project}/aggregated/{what}", {"maxResults": str(_PAGE), **params}):
+            for scope, scoped in page.get("items", {}).items():
+                items += scoped.get(what, [])
+                if _is_trouble(scoped):
+                    silent.add(last_part(scope))
+            silent.update(last_part(place) for place in page.get("unreachables", []))
+            if _is_trouble(page):
+                told = [each["value"] for each in page["warning"].get("data", []) if each.get("key") == "scope"]
+                silent.update(last_part(place) for place in told or [Listed.EVERYWHERE])
+        return Listed(tuple(items), frozenset(silent))
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> Json:
         found: Json = READ_RETRY(self._send)("GET", path, params=params)
@@ -169,6 +233,16 @@ def _json(message: Any) -> Json:
 
 def _named(ref: GroupRef) -> dict[str, Any]:
     return {"project": ref.project, "zone": ref.zone, "instance_group_manager": ref.name}
+
+
+def _only(what: str, fields: str) -> dict[str, str]:
+    """Parameters of an aggregated list that is to say no more of each item, and may leave silent scopes out."""
+    wanted = f"items/*/{what}({fields}),items/*/warning,unreachables,warning,nextPageToken"
+    return {"returnPartialSuccess": "true", "fields": wanted}
+
+
+def _is_trouble(answer: Json) -> bool:
+    return bool(answer.get("warning", {}).get("code", _NOTHING_THERE) != _NOTHING_THERE)
 
 
 def _template_path(url: str) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -18,13 +17,12 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 
+from poolwright.adapters import kubernetes_objects as reading
 from poolwright.adapters.gke import ControlPlane
-from poolwright.nodes import Node, Pod
+from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Json, Kubernetes, Missing, Stale, Weather
 
-CORDONED_FOR = "compute.poolwright.dev/cordoned-for"
-GPU = "nvidia.com/gpu"
 _PROVISIONERS = "/apis/compute.poolwright.dev/v1alpha1/nodeprovisioners"
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _TIMEOUT = 10.0
@@ -63,10 +61,10 @@ class KubernetesApi:
         self._client = ApiClient(configuration)
 
     def nodes(self) -> list[Node]:
-        return [_node(item) for item in self._all("/api/v1/nodes")]
+        return [reading.node(item) for item in self._all("/api/v1/nodes")]
 
     def pods(self) -> list[Pod]:
-        return [_pod(item) for item in self._all("/api/v1/pods", fieldSelector=_UNFINISHED)]
+        return [reading.pod(item) for item in self._all("/api/v1/pods", fieldSelector=_UNFINISHED)]
 
     def cordon(self, node: str, *, reason: str) -> None:
         self._patch_node(node, unschedulable=True, cordoned_for=reason)
@@ -88,6 +86,31 @@ class KubernetesApi:
             raise
         return True
 
+    def image_pulls(self) -> list[ImagePull]:
+        events = self._all("/api/v1/events", fieldSelector="reason=Pulled")
+        return [pull for pull in map(reading.image_pull, events) if pull is not None]
+
+    def jobs(self, namespace: str, *, labels: Mapping[str, str]) -> list[Job]:
+        selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+        found = list(self._all(_jobs_path(namespace), labelSelector=selector))
+        return [reading.job(item, [] if reading.ended(item) == "Complete" else self._pods_of(item)) for item in found]
+
+    def create_job(self, namespace: str, body: Json) -> None:
+        try:
+            with _translated(self._unreachable):
+                self._send("POST", _jobs_path(namespace), body)
+        except Stale:
+            return
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        try:
+            with _translated(self._unreachable):
+                self._send(
+                    "DELETE", f"{_jobs_path(namespace)}/{quote(name)}", {"propagationPolicy": "Background"}
+                )  # otherwise its pods stay behind
+        except Missing:
+            return
+
     def provisioners(self) -> list[Json]:
         try:
             return list(self._all(_PROVISIONERS))
@@ -97,6 +120,11 @@ class KubernetesApi:
     def set_provisioner_status(self, name: str, status: Json) -> None:
         with _translated(self._unreachable):
             self._send("PATCH", f"{_PROVISIONERS}/{quote(name)}/status", {"status": status})
+
+    def _pods_of(self, job: Json) -> list[Json]:
+        metadata = job["metadata"]
+        path = f"/api/v1/namespaces/{quote(metadata['namespace'])}/pods"
+        return list(self._all(path, labelSelector=f"batch.kubernetes.io/job-name={metadata['name']}"))
 
     def _patch_node(self, node: str, *, unschedulable: bool | None, cordoned_for: str | None) -> None:
         patch = {"metadata": {"annotations": {CORDONED_FOR: cordoned_for}}, "spec": {"unschedulable": unschedulable}}
@@ -163,47 +191,5 @@ def _is_budget(error: BaseException | None) -> bool:
     )
 
 
-def _node(item: Json) -> Node:
-    metadata, status = item["metadata"], item.get("status", {})
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
-    return Node(
-        name=metadata["name"],
-        ready=conditions.get("Ready") == "True",
-        cordoned=bool(item.get("spec", {}).get("unschedulable")),
-        gpus=int(status.get("allocatable", {}).get(GPU, 0)),
-        labels=metadata.get("labels", {}),
-        annotations=metadata.get("annotations", {}),
-        created=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
-    )
-
-
-def _pod(item: Json) -> Pod:
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status", {})
-    owners = [owner["kind"] for owner in metadata.get("ownerReferences", []) if owner.get("controller")]
-    return Pod(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        node=spec.get("nodeName", ""),
-        phase=status.get("phase", ""),
-        gpus=_gpus(spec),
-        owner=owners[0] if owners else "",
-        annotations=metadata.get("annotations", {}),
-        unschedulable=any(
-            condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
-            for condition in status.get("conditions", [])
-        ),
-        node_selector=spec.get("nodeSelector", {}),
-        deleting="deletionTimestamp" in metadata,
-    )
-
-
-def _gpus(spec: Json) -> int:
-    """What the scheduler reserves: the containers' sum, or one init container's if that is more."""
-    first = spec.get("initContainers", [])
-    sidecars = [container for container in first if container.get("restartPolicy") == "Always"]
-    alone = [_asked(container) for container in first if container not in sidecars]
-    return max(sum(map(_asked, [*spec["containers"], *sidecars])), *alone, 0)
-
-
-def _asked(container: Json) -> int:
-    return int(container.get("resources", {}).get("requests", {}).get(GPU, 0))
+def _jobs_path(namespace: str) -> str:
+    return f"/apis/batch/v1/namespaces/{quote(namespace)}/jobs"

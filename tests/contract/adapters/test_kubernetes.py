@@ -13,8 +13,9 @@ from aiohttp import web
 from localcloud.certificates import Authority
 from localcloud.kubernetes import KubernetesApi as StandIn
 from poolwright.adapters.gke import ControlPlane
-from poolwright.adapters.kubernetes import CORDONED_FOR, GPU, ControlPlanes, KubernetesApi
-from poolwright.nodes import Node, Pod
+from poolwright.adapters.kubernetes import ControlPlanes, KubernetesApi
+from poolwright.adapters.kubernetes_objects import GPU
+from poolwright.nodes import CORDONED_FOR, Node, Pod
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Json, Missing, Weather
 from tests.contract.conftest import Served

@@ -1,0 +1,70 @@
+"""What a wave shows at one moment: plain values, read by the service, judged by the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from poolwright.rollouts.gates.result import GateResult
+
+Held = Literal["hit", "miss", "unknown"]
+
+
+@dataclass(frozen=True)
+class BootedNode:
+    """A member of a changed group that was made from our template of the run.
+
+    `registered`: a node of that name is there and is that very VM; `gpus` allocatable of `gpus_expected`; `errors` of
+    its creation, as `CODE: message`; `since` (seconds since the epoch): when it was made or the wave began, whichever
+    is later; `booted`: the name of the image of its boot disk, empty while that is not known; `cache`: what is known
+    of each container that the image is pre-loaded with.
+    """
+
+    name: str
+    group: str
+    registered: bool
+    ready: bool
+    gpus: int
+    gpus_expected: int
+    errors: tuple[str, ...] = ()
+    since: float = 0.0
+    booted: str = ""
+    accelerator: str = ""
+    cluster: str = ""
+    cache: Mapping[str, Held] = field(default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        """Ready, with all its GPUs."""
+        return self.registered and self.ready and self.gpus >= self.gpus_expected
+
+
+@dataclass(frozen=True)
+class SmokeRun:
+    """A smoke Job that the wave must show. `job`: its name, `reason`: why it failed or what it waits for."""
+
+    job: str
+    node: str
+    accelerator: str
+    state: Literal["wanted", "running", "passed", "failed"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """`not_ready`: by pool, its NotReady nodes that are neither new nor drained by us; `baseline`: by pool, how many
+    there were when the wave began (a pool that nobody counted is not in it); `containers` and `smoke` are empty where
+    those gates are not asked for; `kept`: what the gates said of this wave before."""
+
+    wave: str
+    now: float
+    image: str
+    node_ready_seconds: float
+    nodes: tuple[BootedNode, ...] = ()
+    containers: tuple[str, ...] = ()
+    smoke: tuple[SmokeRun, ...] = ()
+    not_ready: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    baseline: Mapping[str, int] = field(default_factory=dict)
+    not_ready_rise: int = 0
+    kept: tuple[GateResult, ...] = ()
