@@ -53,9 +53,9 @@ class SmokeRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """`not_ready`: by pool, its NotReady nodes that are neither new nor drained by us; `baseline`: by pool, how many
-    there were when the wave began (a pool that nobody counted is not in it); `containers` and `smoke` are empty where
-    those gates are not asked for; `kept`: what the gates said of this wave before."""
+    """`not_ready`: NotReady nodes of the wave's pools that are neither new nor drained by us; `baseline`: how many there
+    were when the wave began, None where nobody counted; `containers` and `smoke` are empty where those gates are not
+    asked for; `kept`: what the gates said of this wave before."""
 
     wave: str
     now: float
@@ -64,7 +64,7 @@ class Evidence:
     nodes: tuple[BootedNode, ...] = ()
     containers: tuple[str, ...] = ()
     smoke: tuple[SmokeRun, ...] = ()
-    not_ready: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    baseline: Mapping[str, int] = field(default_factory=dict)
+    not_ready: tuple[str, ...] = ()
+    baseline: int | None = None
     not_ready_rise: int = 0
     kept: tuple[GateResult, ...] = ()
