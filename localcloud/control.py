@@ -6,7 +6,8 @@ GET    /world     everything in it, as JSON
 GET    /time      {"now": seconds since the epoch}, as the world has them
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
-PUT    /tables/T  merge a JSON object into table T (`compute.stock`, `gke.brokenImages`, ...)
+PUT    /tables/T  merge a JSON object into table T: `compute.stock`, `compute.rateQuotas`, `compute.timings`,
+                  `localcloud.latency`, `gke.brokenImages`, `gke.bakedImages`, `gke.podEnds`, ...
 """
 
 from __future__ import annotations

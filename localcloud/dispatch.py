@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from grpc_status import rpc_status
 
-from localcloud import calls, fieldmask, schema
+from localcloud import calls, fieldmask, latency, schema
 from localcloud.batch import answer_batch
 from localcloud.calls import CallRecord
 from localcloud.errors import GoogleError, Style, bad_request
@@ -83,11 +83,12 @@ class Api:
                 self._by_verb.setdefault(rule.verb, []).append((rule, method))
 
     async def invoke(self, call: Call) -> Answer:
-        """Run the handler, through the faults in force, and note the call."""
+        """Run the handler, through the latency and the faults in force, and note the call."""
         name = f"{call.method.service}.{call.method.name}"
         short = f"{call.method.service.rpartition('.')[2]}.{call.method.name}"
         code = 200
         try:
+            await latency.take(self.world, self.host, short)
             fault = self.world.faults.strike(short)
             if fault is not None and fault.delay_seconds:
                 await asyncio.sleep(fault.delay_seconds)

@@ -10,6 +10,7 @@ import msgspec
 
 from localcloud.compute.catalog import ACCELERATORS, machine
 from localcloud.compute.places import REGIONS, ZONES
+from localcloud.compute.rate_quotas import NAMES as RATE_QUOTAS
 from localcloud.errors import GoogleError
 from localcloud.gke import versions
 
@@ -134,7 +135,8 @@ class Plan(_Strict):
     `stock`: {zone: {accelerator or machine type: how many there are}}; `quotas`: {region: {metric: limit}};
     `timings`: {compute | gke | cloudBuild: {name: seconds}}; `projects`: other projects' ids and numbers;
     `broken_images`: {boot image: boot | ready | gpu}; `baked_images`: {container image: bytes} of all our boot images;
-    `pod_ends`: {glob of namespace/pod: how it ends}.
+    `pod_ends`: {glob of namespace/pod: how it ends}; `latency`: {glob of host/service.Method: seconds an answer takes};
+    `rate_quotas`: {metric of Compute's rate quotas: requests a minute}.
     """
 
     project: str
@@ -152,6 +154,8 @@ class Plan(_Strict):
     broken_images: dict[str, Literal["boot", "ready", "gpu"]] = {}
     baked_images: dict[str, int] = {}
     pod_ends: dict[str, PodEnd] = {}
+    latency: dict[str, float] = {}
+    rate_quotas: dict[str, int] = {}
 
 
 def read(path: Path) -> Plan:
@@ -207,6 +211,9 @@ def _mistakes(plan: Plan) -> Iterator[tuple[str, str]]:
     for zone in plan.stock:
         if zone not in ZONES:
             yield f"stock.{zone}", "no such zone; try us-central1-a"
+    for metric in plan.rate_quotas:
+        if metric not in RATE_QUOTAS:
+            yield f"rateQuotas.{metric}", f"no such metric; one of {', '.join(RATE_QUOTAS)}"
 
 
 def _reference_mistakes(plan: Plan) -> Iterator[tuple[str, str]]:

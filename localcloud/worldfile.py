@@ -68,6 +68,8 @@ def _set_tables(plan: Plan, world: World) -> None:
     world.table("gke.brokenImages").update(plan.broken_images)
     world.table("gke.bakedImages").update(plan.baked_images)
     world.table("gke.podEnds").update({glob: msgspec.to_builtins(each) for glob, each in plan.pod_ends.items()})
+    world.table("localcloud.latency").update(plan.latency)
+    world.table("compute.rateQuotas").update(plan.rate_quotas)
     for part, names in INSTANTLY.items():
         world.table(f"{part}.timings").update(dict.fromkeys(names, 0.0))
 

@@ -3,7 +3,7 @@
 `Compute(world).api()` is what clients talk to; the other methods do the same for neighbours in the process.
 What is held lies in the tables `compute.<collection>` by path (`projects/P/zones/Z/instanceGroupManagers/N`).
 Set from outside: `compute.projects` {id: number}, `compute.stock`, `compute.quotas` (see `room`), `compute.timings`
-(see `timings`), `compute.serialPorts` {instance path: text}.
+(see `timings`), `compute.rateQuotas` (see `rate_quotas`), `compute.serialPorts` {instance path: text}.
 Tells: `instance.running`, `instance.deleting`, `instance.stopped`, `instance.deleted` (instance JSON) and
 `group.changed` (path).
 """

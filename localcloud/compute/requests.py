@@ -1,4 +1,5 @@
-"""What every call of Compute goes through: a known project, and a `requestId` that makes a write happen once."""
+"""What every call of Compute goes through: a known project, its rate quota, and a `requestId` that makes a write happen
+once."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import json
 import uuid
 
 from localcloud.compute.places import Places
+from localcloud.compute.rate_quotas import RateQuotas
 from localcloud.compute.references import path_in
 from localcloud.compute.refusals import invalid
 from localcloud.compute.resources import Resources
@@ -20,12 +22,14 @@ class Requests:
     def __init__(self, resources: Resources, places: Places) -> None:
         self._resources = resources
         self._places = places
+        self._quotas = RateQuotas(resources)
 
     def guarded(self, handler: Handler) -> Handler:
         """The handler behind the gate."""
 
         async def handle(call: Call) -> Answer:
             self._places.check_project(call.params)
+            self._quotas.charge(call)
             identity = call.params.get("requestId", "")
             if identity:
                 known = self._known(identity, call)

@@ -13,12 +13,13 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from localcloud import latency
 from localcloud.calls import CallRecord
 from localcloud.certificates import Authority
 from localcloud.front_door import HttpHandler
 from localcloud.gke.state import State
 from localcloud.kubernetes import KubernetesApi, Machines
-from localcloud.kubernetes.paths import parse
+from localcloud.kubernetes.paths import Target, parse
 
 Json = dict[str, Any]
 # Opens an HTTPS port for a handler, with a certificate of this authority; gives the port.
@@ -87,9 +88,11 @@ class ControlPlanes:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             if path not in self.apis:
                 return web.Response(status=503, text="the cluster is gone\n")
+            target = parse(request.path)
+            method = _method(target, request) if target is not None else ""
+            await latency.take(self._world, HOST, method)
             answer = await self.apis[path].handle(cast(web.Request, request))
-            if (target := parse(request.path)) is not None:
-                method = f"{target.plural}{f'/{target.subresource}' if target.subresource else ''}.{_verb(request)}"
+            if target is not None:
                 where = {"cluster": path, "namespace": target.namespace, "name": target.name}
                 params = {key: value for key, value in where.items() if value} | await _body(request)
                 caller = request.headers.get("User-Agent", "")
@@ -129,6 +132,11 @@ class ControlPlanes:
         following = self.apis[path].next_due()
         if following is not None:
             self._plan(path, max(following, self._world.simulation.now() + SETTLE_SECONDS))
+
+
+def _method(target: Target, request: web.BaseRequest) -> str:
+    """`pods/eviction.create`."""
+    return f"{target.plural}{f'/{target.subresource}' if target.subresource else ''}.{_verb(request)}"
 
 
 def _verb(request: web.BaseRequest) -> str:

@@ -82,6 +82,17 @@ def test_a_world_file_says_what_boot_images_hold_and_how_jobs_end(
     assert end.items() <= world.table("gke.podEnds")["default/smoke-*"].items()
 
 
+def test_a_world_file_says_how_slow_apis_are_and_what_their_quotas_allow(
+    loaded: Callable[[Path], Loaded], tmp_path: Path
+) -> None:
+    changes = {"latency": {"compute.googleapis.com/*": 0.1}, "rateQuotas": {"read_requests": 1500}}
+    world = loaded(written(tmp_path, changes)).world
+    assert world.table("localcloud.latency") == {"compute.googleapis.com/*": 0.1}
+    assert world.table("compute.rateQuotas") == {"read_requests": 1500}
+    with pytest.raises(WorldFileError, match=r"rateQuotas\.reads: no such metric; one of default, read_requests"):
+        worldfile.read(written(tmp_path, {"rateQuotas": {"reads": 1}}))
+
+
 def test_time_takes_its_course_after_loading(loaded: Callable[[Path], Loaded], tmp_path: Path) -> None:
     world = loaded(written(tmp_path, {"timings": {"gke": {"register": 7}}}))
     assert world.world.table("gke.timings") == {"register": 7.0}
