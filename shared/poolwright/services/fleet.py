@@ -40,7 +40,7 @@ class Fleet:
         """Every instance group of a node pool with GPUs: the only ones that are ever changed."""
         for cluster in self.clusters:
             for pool in cluster.pools:
-                if pool.accelerators:
+                if pool.takes_boot_images:
                     yield from (Member(ref, cluster, pool, self.groups.get(ref)) for ref in pool.groups)
 
 

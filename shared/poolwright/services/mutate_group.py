@@ -45,8 +45,9 @@ def handle(work: GroupWork, ports: Ports) -> Done:
     if image is None:
         return Done(f"{group.name} is left as it is: image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = pool_of(ports, ref, group)
-    if not pool.accelerators:  # an operation on the cluster tells of all its pools, and rollouts are for GPUs alone
-        return Done(f"{group.name} is left as it is: node pool {pool.ref.name} has no GPUs")
+    if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools, and rollouts are for GPUs alone
+        what = "is a reference pool" if pool.is_reference else "has no GPUs"
+        return Done(f"{group.name} is left as it is: node pool {pool.ref.name} {what}")
     outcome = bring_to_image(
         ports,
         environment=environment,

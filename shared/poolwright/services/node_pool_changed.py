@@ -21,7 +21,7 @@ def handle(event: NodePoolChanged, ports: Ports) -> str:
     if not pools:
         raise Irrelevant(f"{ref} has no node pool {event.pool}: it is gone, or the message was made up")
     cause = f"{event.method} by {event.how} {event.operation}"
-    groups = [(pool, group) for pool in pools if pool.accelerators for group in pool.groups]
+    groups = [(pool, group) for pool in pools if pool.takes_boot_images for group in pool.groups]
     for pool, group in groups:
         publish(ports, group_work(group, pool.ref, cause=cause))
     record(

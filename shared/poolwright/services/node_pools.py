@@ -78,8 +78,8 @@ def listed(ports: Ports, environment: Environment) -> Pools:
 
 def left_alone(environment: Environment, pool: NodePool) -> str:
     """Why a node pool is never changed."""
-    if not pool.accelerators:
-        return "no GPUs"
+    if not pool.takes_boot_images:
+        return "reference pool" if pool.is_reference else "no GPUs"
     rule = environment.exclude.excludes(
         pool=pool.ref.name, machine_type=pool.machine_type, accelerators=pool.accelerators, labels=pool.labels
     )

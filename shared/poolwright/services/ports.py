@@ -147,6 +147,11 @@ class NodePool:
         """Whether it is a reference pool of ours: it has no nodes, and no image goes to it."""
         return bool(self.labels.get(REFERENCE_POOL))
 
+    @property
+    def takes_boot_images(self) -> bool:
+        """Whether our images go to it, unless it is excluded: to pools with GPUs that are not reference pools."""
+        return bool(self.accelerators) and not self.is_reference
+
 
 @dataclass(frozen=True)
 class Cluster:

@@ -94,7 +94,7 @@ def _planned(ports: Ports, environment: Environment) -> tuple[tuple[Wave, ...], 
             excluded[str(ref)] = "GKE knows no such cluster"
             continue
         for pool in pools:
-            if not pool.accelerators:
+            if not pool.takes_boot_images:
                 continue
             why = environment.exclude.excludes(
                 pool=pool.ref.name,

@@ -91,7 +91,7 @@ def _drift(ports: Ports, environment: Environment) -> Iterator[Work]:
     listed = {(last_part(each["zone"]), each["name"]): each for each in ports.compute.groups(environment.project)}
     for cluster in _clusters(ports, environment):
         for pool in cluster.pools:
-            if not pool.accelerators or _is_excluded(environment, pool):
+            if not pool.takes_boot_images or _is_excluded(environment, pool):
                 continue
             for group in pool.groups:
                 seen = listed.get((group.zone, group.name), {})
