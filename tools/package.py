@@ -1,6 +1,7 @@
 """The deployment archive: what Cloud Functions unpacks, and nothing else. Same input, same bytes.
 
-dist/poolwright-functions.zip: main.py and the triggers' modules, poolwright/, environments/, requirements.txt
+dist/poolwright-functions.zip: main.py and the triggers' modules, poolwright/, environments/, cloudbuild/,
+requirements.txt
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ def contents(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
     for path in sorted((root / "shared" / "poolwright").rglob("*.py")):
         if "cli" not in path.relative_to(root / "shared" / "poolwright").parts:
             yield str(path.relative_to(root / "shared")), path
-    for path in sorted((root / "environments").glob("*.yaml")):
-        yield f"environments/{path.name}", path
+    for folder in ("cloudbuild", "environments"):
+        for path in sorted((root / folder).glob("*.yaml")):
+            yield f"{folder}/{path.name}", path
     yield "requirements.txt", root / "requirements.txt"
 
 

@@ -41,12 +41,13 @@ class _LatePorts(Ports):
     _settings: Settings
 
     def __init__(self, settings: Settings) -> None:
-        topics = {
+        told = {
             "work_topic": settings.work_topic,
             "notifications_topic": settings.notifications_topic,
             "dead_letter_topic": settings.dead_letter_topic,
+            "build_configs": settings.build_configs,
         }
-        self.__dict__.update(topics, _settings=settings)  # the dataclass is frozen
+        self.__dict__.update(told, _settings=settings)  # the dataclass is frozen
 
     @cached_property
     def environments(self) -> tuple[Environment, ...]:

@@ -3,6 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | POOLWRIGHT_ENVIRONMENTS | folder of environment files | `environments` beside the code |
+| POOLWRIGHT_BUILD_CONFIGS | folder of build configs | `cloudbuild` beside the code |
 | POOLWRIGHT_PROJECT | project of topics and store | GOOGLE_CLOUD_PROJECT |
 | POOLWRIGHT_STORE | `firestore:DATABASE` or `sqlite:PATH` | `firestore:(default)` |
 | POOLWRIGHT_ENDPOINTS | JSON, Google host name -> URL, for a stand-in | `{}` |
@@ -35,6 +36,7 @@ class Settings:
     work_topic: str = "work"
     notifications_topic: str = "notifications"
     dead_letter_topic: str = "dead-letter"
+    build_configs: Path = Path("cloudbuild")
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> Settings:
@@ -57,4 +59,5 @@ class Settings:
             work_topic=variables.get("POOLWRIGHT_WORK_TOPIC", "work"),
             notifications_topic=variables.get("POOLWRIGHT_NOTIFICATIONS_TOPIC", "notifications"),
             dead_letter_topic=variables.get("POOLWRIGHT_DEAD_LETTER_TOPIC", "dead-letter"),
+            build_configs=Path(variables.get("POOLWRIGHT_BUILD_CONFIGS", "cloudbuild")),
         )

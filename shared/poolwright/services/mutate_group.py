@@ -45,7 +45,7 @@ def handle(work: GroupWork, ports: Ports) -> Done:
     if image is None:
         return Done(f"{group.name} is left as it is: image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = pool_of(ports, ref, group)
-    if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools, and rollouts are for GPUs alone
+    if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools
         what = "is a reference pool" if pool.is_reference else "has no GPUs"
         return Done(f"{group.name} is left as it is: node pool {pool.ref.name} {what}")
     outcome = bring_to_image(
@@ -143,7 +143,8 @@ def bring_to_image(
 def roll_back(
     ports: Ports, *, environment: str, cluster: Cluster, pool: NodePool, group: GroupRef, rollout: str, why: str
 ) -> Outcome:
-    """Back to the LATEST template of GKE, and held there. Busy, Weather."""
+    """Back to the LATEST template of GKE. The rollout has its groups while it rolls back, and holds them in one go when
+    it has. Busy, Weather."""
     _wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=rollout):
         raw, own, gke = _observe(ports, cluster, pool, group)
@@ -152,7 +153,6 @@ def roll_back(
         )
         if isinstance(planned, Refusal):
             return Outcome("refused", planned.reason)
-        released.hold(ports, environment, group=str(group), why=why)
         if isinstance(planned, AlreadyRight):
             return Outcome("already right", planned.reason)
         _set_template(ports, group, planned)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from poolwright.nodes import ImagePull as ImagePull
@@ -275,6 +276,9 @@ class Publisher(Protocol):
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
         """Publish and wait; the message id. Weather."""
 
+    def publish_all(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> None:
+        """Publish data and attributes of many in as few calls as there can be, and wait. Weather."""
+
 
 class Webhook(Protocol):
     """An incoming webhook of a chat."""
@@ -342,3 +346,4 @@ class Ports:
     work_topic: str = "work"
     notifications_topic: str = "notifications"
     dead_letter_topic: str = "dead-letter"
+    build_configs: Path = Path("cloudbuild")
