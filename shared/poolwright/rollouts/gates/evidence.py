@@ -53,9 +53,9 @@ class SmokeRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """`not_ready`: NotReady nodes of the wave's pools that are neither new nor drained by us; `baseline`: how many there
-    were when the wave began, None where nobody counted; `containers` and `smoke` are empty where those gates are not
-    asked for; `kept`: what the gates said of this wave before."""
+    """`not_ready`: NotReady nodes of the wave's pools that are neither new nor drained by us; `baseline`: how many
+    there were when the wave began, None where nobody counted; `containers` and `smoke` are empty where those gates are
+    not asked for; `kept`: what the gates said of this wave before."""
 
     wave: str
     now: float
