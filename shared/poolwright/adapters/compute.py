@@ -237,7 +237,9 @@ def _named(ref: GroupRef) -> dict[str, Any]:
 
 def _only(what: str, fields: str) -> dict[str, str]:
     """Parameters of an aggregated list that is to say no more of each item, and may leave silent scopes out."""
-    wanted = f"items/*/{what}({fields}),items/*/warning,unreachables,warning,nextPageToken"
+    wanted = f"items/*/{what}({fields}),items/*/warning,warning,nextPageToken"
+    if what != "instanceTemplates":  # whose list has no such field, and asking for it is refused
+        wanted += ",unreachables"
     return {"returnPartialSuccess": "true", "fields": wanted}
 
 

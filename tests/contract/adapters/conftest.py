@@ -78,7 +78,7 @@ def canned() -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(out)
 
-        do_GET = do_POST = do_PATCH = serve  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = serve  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Says nothing."""

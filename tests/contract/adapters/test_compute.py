@@ -13,7 +13,7 @@ from localcloud.compute import Compute as StandIn
 from poolwright.adapters.compute import ComputeEngine
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.references import GroupRef
-from poolwright.services.ports import Missing, Stale
+from poolwright.services.ports import InUse, Missing, Stale
 from tests.contract.conftest import Served
 
 PROJECT, ZONE = "demo-project", "us-central1-a"
@@ -113,6 +113,51 @@ def test_templates_are_found_by_the_beginning_of_their_name(cloud: Cloud) -> Non
     found = cloud.adapter.templates(PROJECT, name_prefix="gke-a-")
     assert sorted(template["name"] for template in found) == ["gke-a-1", "gke-a-2"]
     assert found[0]["properties"]["machineType"] == "e2-medium"
+
+
+def test_templates_in_brief_are_those_of_all_places_without_what_they_hold(cloud: Cloud) -> None:
+    body = {"name": "second", "description": "of tomorrow", "properties": PROPERTIES}
+    cloud.adapter.insert_template(PROJECT, body, region="us-central1", request_id=fresh())
+    found = {each["name"]: each for each in cloud.adapter.templates_in_brief(PROJECT)}
+    assert found.keys() == {"first", "second"}
+    assert found["second"]["description"] == "of tomorrow"
+    assert found["second"]["region"].endswith("us-central1")
+    (disk,) = found["second"]["properties"].pop("disks")
+    assert disk.keys() == {"initializeParams"}
+    assert disk["initializeParams"]["sourceImage"].endswith("/one")
+    assert found["second"]["properties"] == {}
+
+
+def test_disks_in_brief_say_what_image_they_were_made_of(cloud: Cloud) -> None:
+    cloud.settled()
+    disks = list(cloud.adapter.disks_in_brief(PROJECT))
+    assert len(disks) == 2
+    assert {each["sourceImage"].rpartition("/")[2] for each in disks} == {"one"}
+
+
+@pytest.mark.parametrize(("region", "scope"), [(None, "global"), ("us-central1", "regions/us-central1")])
+def test_a_template_is_gone_once_deleted_and_deleting_it_again_is_fine(
+    cloud: Cloud, region: str | None, scope: str
+) -> None:
+    body = {"name": "second", "properties": PROPERTIES}
+    cloud.adapter.insert_template(PROJECT, body, region=region, request_id=fresh())
+    for _ in range(2):
+        cloud.adapter.delete_template(link("second", scope=scope), request_id=fresh())
+    with pytest.raises(Missing):
+        cloud.adapter.template(link("second", scope=scope))
+
+
+def test_a_template_that_a_group_needs_stays(cloud: Cloud) -> None:
+    with pytest.raises(InUse, match="pool"):
+        cloud.adapter.delete_template(link("first"), request_id=fresh())
+    assert cloud.adapter.template(link("first"))["name"] == "first"
+
+
+def test_an_image_is_gone_once_deleted_and_deleting_it_again_is_fine(cloud: Cloud) -> None:
+    for _ in range(2):
+        cloud.adapter.delete_image(PROJECT, "one", request_id=fresh())
+    with pytest.raises(Missing):
+        cloud.adapter.image(PROJECT, "one")
 
 
 def test_a_group_gets_a_template_under_its_fingerprint_and_only_then(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from poolwright.adapters.compute import HOST, ComputeEngine
 from poolwright.adapters.compute_operations import OperationFailed
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.references import GroupRef
-from poolwright.services.ports import Missing, Stale, Weather
+from poolwright.services.ports import InUse, Missing, Stale, Weather
 from tests.contract.adapters.conftest import HANG_UP, Answer, Canned, google_error
 
 P = "/compute/v1/projects/p"
@@ -30,6 +30,9 @@ OF_TOMORROW = {
         "disks": [{"boot": True, "diskSizeGb": "100", "replicaZonesOfTomorrow": ["a"]}],
     },
 }
+
+NOTHING = {"code": "NO_RESULTS_ON_PAGE", "message": "There are no results for this scope on this page."}
+UNREACHABLE = {"code": "UNREACHABLE", "message": "The scope cannot be reached."}
 
 
 def operation(status: str, *, at: str = "zones/z", **more: Any) -> Answer:
@@ -75,8 +78,10 @@ def test_what_names_no_template_is_refused(compute: ComputeEngine) -> None:
 
 
 def test_templates_are_listed_whole_over_all_pages(compute: ComputeEngine, canned: Canned) -> None:
-    canned.tell("GET", TEMPLATES, (200, {"items": [OF_TOMORROW], "nextPageToken": "2"}), (200, {}))
-    assert compute.templates("p", name_prefix="gke-") == [OF_TOMORROW]
+    first = {"items": {"global": {"instanceTemplates": [OF_TOMORROW]}, "regions/empty": {"warning": NOTHING}}}
+    second = {"items": {"regions/r": {"instanceTemplates": [{"name": "regional"}]}}}
+    canned.tell("GET", f"{P}/aggregated/instanceTemplates", (200, {**first, "nextPageToken": "2"}), (200, second))
+    assert compute.templates("p", name_prefix="gke-") == [OF_TOMORROW, {"name": "regional"}]
     assert [asked.query.get("pageToken") for asked in canned.asked] == [None, "2"]
     assert {asked.query["filter"] for asked in canned.asked} == {'name eq "gke-.*"'}
 
@@ -196,14 +201,72 @@ def test_a_read_gives_up_after_a_while(compute: ComputeEngine, canned: Canned, m
         compute.group(GROUP)
 
 
-def test_groups_are_all_zonal_ones_of_all_pages(compute: ComputeEngine, canned: Canned) -> None:
-    def page(**scopes: str) -> dict[str, Any]:
-        named = {scope.replace("_", "/"): {"instanceGroupManagers": [{"name": name}]} for scope, name in scopes.items()}
-        return {"items": {**named, "zones/empty": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}}
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"items": {"regions/r": {"warning": UNREACHABLE}}},
+        {"unreachables": ["projects/p/regions/r"]},
+        {"warning": {**UNREACHABLE, "data": [{"key": "scope", "value": "regions/r"}]}},
+    ],
+)
+def test_templates_of_which_some_may_be_missing_are_weather(
+    compute: ComputeEngine, canned: Canned, trouble: dict[str, Any]
+) -> None:
+    canned.tell("GET", f"{P}/aggregated/instanceTemplates", (200, trouble))
+    with pytest.raises(Weather, match="templates in r cannot be listed"):
+        compute.templates("p", name_prefix="gke-")
 
-    first, second = page(zones_a="one", regions_r="regional"), page(zones_b="two")
+
+def test_groups_are_all_zonal_ones_of_all_pages(compute: ComputeEngine, canned: Canned) -> None:
+    def page(**scopes: dict[str, str]) -> dict[str, Any]:
+        named = {scope.replace("_", "/"): {"instanceGroupManagers": [group]} for scope, group in scopes.items()}
+        return {"items": {**named, "zones/empty": {"warning": NOTHING}}}
+
+    one, two = {"name": "one", "zone": "zones/a"}, {"name": "two", "zone": "zones/b"}
+    first, second = page(zones_a=one, regions_r={"name": "regional", "region": "regions/r"}), page(zones_b=two)
     canned.tell("GET", f"{P}/aggregated/instanceGroupManagers", (200, {**first, "nextPageToken": "2"}), (200, second))
-    assert compute.groups("p") == [{"name": "one"}, {"name": "two"}]
+    assert list(compute.groups("p")) == [one, two]
+    assert {asked.query["returnPartialSuccess"] for asked in canned.asked} == {"true"}
+
+
+def test_groups_of_a_zone_that_does_not_answer_are_unknown_and_the_others_known(
+    compute: ComputeEngine, canned: Canned
+) -> None:
+    one = {"name": "one", "zone": "zones/a"}
+    answer = {"items": {"zones/a": {"instanceGroupManagers": [one]}, "zones/b": {"warning": UNREACHABLE}}}
+    canned.tell("GET", f"{P}/aggregated/instanceGroupManagers", (200, answer))
+    listed = compute.groups("p")
+    assert list(listed) == [one]
+    assert (listed.knows("a"), listed.knows("b")) == (True, False)
+
+
+def test_a_warning_that_names_no_place_is_of_all_places(compute: ComputeEngine, canned: Canned) -> None:
+    canned.tell("GET", f"{P}/aggregated/disks", (200, {"warning": {"code": "PARTIAL_SUCCESS"}}))
+    assert not compute.disks_in_brief("p").knows("a")
+
+
+@pytest.mark.parametrize("delete", ["template", "image"])
+def test_what_is_gone_already_is_deleted(compute: ComputeEngine, canned: Canned, delete: str) -> None:
+    if delete == "template":
+        canned.tell("DELETE", f"{TEMPLATES}/t", google_error(404, "gone", "notFound"))
+        compute.delete_template("projects/p/global/instanceTemplates/t", request_id=REQUEST_ID)
+    else:
+        canned.tell("DELETE", f"{P}/global/images/i", failed("RESOURCE_NOT_FOUND", 404))
+        compute.delete_image("p", "i", request_id=REQUEST_ID)
+    assert canned.asked[0].query == {"requestId": REQUEST_ID}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        google_error(400, "is already being used by 'g'", "resourceInUseByAnotherResource"),
+        failed("RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", 400, "is already being used by 'g'"),
+    ],
+)
+def test_a_template_that_a_group_needs_is_not_deleted(compute: ComputeEngine, canned: Canned, refusal: Answer) -> None:
+    canned.tell("DELETE", f"{TEMPLATES}/t", refusal)
+    with pytest.raises(InUse, match="being used by 'g'"):
+        compute.delete_template("projects/p/global/instanceTemplates/t", request_id=REQUEST_ID)
 
 
 def test_members_come_with_their_errors(compute: ComputeEngine, canned: Canned) -> None:
