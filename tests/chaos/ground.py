@@ -8,7 +8,7 @@ import asyncio
 import copy
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.boot_images import kube_env
 from poolwright.settings import Settings
 from tests.chaos.harness import EventLoop, Flow, Json, SimulatedClock, Twist
+from tests.chaos.outside import Around, Passage, boundary
 from tests.chaos.processes import Ended, Kill, Zygote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,9 @@ class Ground:
         self._runs = 0
         self._flow: Flow | None = None
         self._zygote: Zygote | None = None
+        self._passage = Passage()
+        self._ending = ExitStack()
+        self._ending.enter_context(boundary(self._passage))
         self.loop = EventLoop()
         self.stack = self.loop.call(
             lambda: Stack(
@@ -56,25 +60,33 @@ class Ground:
 
     @contextmanager
     def flow(
-        self, *, twist: Twist | None = None, victim: int = -1, kill: Kill | None = None, apart: bool = False
+        self,
+        *,
+        twist: Twist | None = None,
+        victim: int = -1,
+        kill: Kill | None = None,
+        apart: bool = False,
+        weather: Around | None = None,
     ) -> Iterator[Flow]:
-        """A run from the beginning. `apart`: every message that counts is taken by a process of its own."""
+        """A run from the beginning; see `Flow`. No time is slept away: it would not be the world's."""
         self.loop.call(self._go_back)
         self._runs += 1
         late = self.ports.__dict__
         late["store"] = SqliteStore(self._store)
         late["clock"] = SimulatedClock(self.stack)
-        self._flow = Flow(ground=self, twist=twist, victim=victim, kill=kill, apart=apart)
+        self._flow = Flow(ground=self, twist=twist, victim=victim, kill=kill, apart=apart, weather=weather)
         with (
             mock.patch.object(bootstrap, "_of_process", lambda: self.ports),
             mock.patch.object(kube_env, "_read_as_yaml", _read_as_yaml),
             mock.patch.dict(os.environ, self._env),
+            mock.patch("time.sleep"),
         ):
             yield self._flow
 
-    def call(self, function: str, body: Json) -> int:
+    def call(self, function: str, body: Json, *, weather: Around | None = None) -> int:
         """Push to a function; its answer's status."""
-        return int(self._apps[function].test_client().post("/", json=body).status_code)
+        with self._passage.within(weather):
+            return int(self._apps[function].test_client().post("/", json=body).status_code)
 
     def call_apart(self, function: str, body: Json, *, number: int, kill: Kill | None) -> Ended:
         """The same in a process of its own."""
@@ -90,6 +102,7 @@ class Ground:
 
     def close(self) -> None:
         """End the stand-in."""
+        self._ending.close()
         if self._zygote is not None:
             self._zygote.close()
         self.loop.run(self.stack.stop())

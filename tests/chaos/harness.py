@@ -22,6 +22,7 @@ from localcloud.kubernetes import KubernetesApi
 from localcloud.stack import Stack
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Ports
+from tests.chaos.outside import Around
 from tests.chaos.processes import Ended, Kill
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ STEP_SECONDS = 5.0  # how finely time passes between looks at what arrived
 TICK_SECONDS = 180.0  # slower than Cloud Scheduler's minute, so that events come first and ticks only heal
 LATE_SECONDS = 150.0
 CALM_SECONDS = LATE_SECONDS + TICK_SECONDS  # so that even the last message can be late, and a tick comes after it
+LONGER_IN_WEATHER = 10  # steps that came to nothing are taken up again by a tick
 FUNCTION_OF = {each.name: each.function for each in SUBSCRIPTIONS}
 
 
@@ -104,13 +106,15 @@ class Delivery:
 class Flow:
     """One run. `twist` befalls the message that is delivered as number `victim`, counted from 0 since `begin`; `kill`
     the process that takes one. `apart`: each message that counts is taken by a process of its own, which notes its
-    calls in `outside`; `answered` has how many calls the stand-in answered meanwhile."""
+    calls in `outside`; `answered` has how many calls the stand-in answered meanwhile.
+    `weather` is what all messages that count are taken in."""
 
     ground: Ground
     twist: Twist | None = None
     victim: int = -1
     kill: Kill | None = None
     apart: bool = False
+    weather: Around | None = None
     outside: list[Ended] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     delivered: list[Delivery] = field(default_factory=list)
@@ -198,7 +202,7 @@ class Flow:
 
     def until(self, done: Callable[[], bool], *, what: str, minutes: int = 40) -> None:
         """Let time pass until it is so."""
-        end = self.now() + 60.0 * minutes
+        end = self.now() + 60.0 * minutes * (LONGER_IN_WEATHER if self.weather else 1)
         self.settle()
         while not done():
             assert self.now() < end, f"{what} did not come within {minutes} minutes"
@@ -270,7 +274,8 @@ class Flow:
 
     def _push(self, delivery: Delivery) -> None:
         function, body = FUNCTION_OF[delivery.subscription], self._envelope(delivery)
-        self._answered(delivery, self.ground.call(function, body))
+        weather = self.weather if self._counts else None
+        self._answered(delivery, self.ground.call(function, body, weather=weather))
 
     def _push_apart(self, delivery: Delivery) -> None:
         """In a process of its own, which may be killed: then nobody answers."""

@@ -11,10 +11,11 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from unittest import mock
 from urllib.parse import urlsplit
 
+Way = Literal["google", "kubernetes", "grpc", "store"]
 STORE_READS = ("get", "all")
 STORE_WRITES = ("put", "delete")
 
@@ -25,7 +26,7 @@ class OutsideCall:
 
     name: str
     effect: bool
-    network: bool = True
+    way: Way
 
 
 class Around(Protocol):
@@ -33,6 +34,25 @@ class Around(Protocol):
 
     def __call__(self, call: OutsideCall, make: Callable[[], Any]) -> Any:
         """The call's answer."""
+
+
+class Passage:
+    """An `Around` that lets calls pass, unless another one stands `within` for a while."""
+
+    def __init__(self) -> None:
+        self._around: Around | None = None
+
+    def __call__(self, call: OutsideCall, make: Callable[[], Any]) -> Any:
+        return self._around(call, make) if self._around else make()
+
+    @contextmanager
+    def within(self, around: Around | None) -> Iterator[None]:
+        """Put `around` there."""
+        before, self._around = self._around, around
+        try:
+            yield
+        finally:
+            self._around = before
 
 
 @contextmanager
@@ -55,7 +75,8 @@ def _through_urllib3(around: Around, stack: ExitStack) -> None:
         path = urlsplit(url).path
         # Waiting for an operation is a POST that changes nothing: operations end by themselves.
         effect = method not in ("GET", "HEAD") and not path.endswith("/wait")
-        return around(OutsideCall(f"{method} {path}", effect), lambda: real(pool, method, url, *args, **more))
+        way: Way = "kubernetes" if path.startswith(("/api/", "/apis/")) else "google"
+        return around(OutsideCall(f"{method} {path}", effect, way), lambda: real(pool, method, url, *args, **more))
 
     stack.enter_context(mock.patch.object(HTTPConnectionPool, "urlopen", urlopen))
 
@@ -77,7 +98,7 @@ def _through_grpc(around: Around, stack: ExitStack) -> None:
                 return answer
 
             effect = not method.startswith(("Get", "List"))
-            return around(OutsideCall(f"{path}{topic}", effect), make)
+            return around(OutsideCall(f"{path}{topic}", effect, "grpc"), make)
 
     def channel(*args: Any, **more: Any) -> Any:
         return grpc.intercept_channel(real(*args, **more), Interceptor())
@@ -96,7 +117,7 @@ def _wrapped(around: Around, real: Callable[..., Any], name: str) -> Callable[..
     @functools.wraps(real)
     def method(store: Any, collection: str, key: str = "", *args: Any, **more: Any) -> Any:
         arguments = (collection, key, *args) if key else (collection, *args)
-        call = OutsideCall(f"store {name} {collection}/{key}".rstrip("/"), name in STORE_WRITES, network=False)
+        call = OutsideCall(f"store {name} {collection}/{key}".rstrip("/"), name in STORE_WRITES, "store")
         return around(call, lambda: real(store, *arguments, **more))
 
     return method

@@ -61,7 +61,7 @@ class Zygote:
         status: int | None = None
         while "ended" not in (said := self._read()):
             if "call" in said:
-                calls.append(OutsideCall(said["call"], said["effect"], said["network"]))
+                calls.append(OutsideCall(said["call"], said["effect"], said["way"]))
             else:
                 status = int(said["status"])
         if kill is not None:

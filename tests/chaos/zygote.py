@@ -3,7 +3,7 @@ real SIGKILL at a chosen call without anybody waiting for imports. `python -m te
 to it.
 
 A request is a line of JSON on standard input: {function, body, env, number, kill: [index, "before" | "after"] | null}.
-The child says each call before it makes it, {call, effect, network}, at last {status}; and when it is gone, by
+The child says each call before it makes it, {call, effect, way}, at last {status}; and when it is gone, by
 whatever way, the parent says {ended} with its exit code, negative for a signal.
 
 The parent makes no thread, no client and no connection: a child starts as a cold function does.
@@ -59,7 +59,7 @@ class Executioner:
 
     def __call__(self, call: OutsideCall, make: Callable[[], Any]) -> Any:
         index = next(self._count)
-        self._say({"call": call.name, "effect": call.effect, "network": call.network})
+        self._say({"call": call.name, "effect": call.effect, "way": call.way})
         self._strike(index, "before")
         try:
             return make()
