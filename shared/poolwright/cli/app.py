@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from poolwright.cli import failures, images, plan, pools, screen
+from poolwright.cli import failures, images, plan, pools, rollout, screen, status, stop
 
 app = typer.Typer(
     name="poolwright",
@@ -17,9 +17,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Keeps GKE node pools on your own boot images. Every command tells more with --help.",
 )
+app.add_typer(status.app)
 app.add_typer(plan.app)
 app.add_typer(images.app)
 app.add_typer(pools.app)
+app.add_typer(rollout.app)
+app.add_typer(stop.app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,6 +7,10 @@ import sys
 from poolwright.logs import redact
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
+_MISSING = (
+    "Compare the project in POOLWRIGHT_PROJECT and in the environment's file, and see that poolwright is deployed"
+)
+
 
 def explain(error: Exception) -> str:
     """The sentences for an error that ended a command; secrets are not repeated."""
@@ -14,7 +18,7 @@ def explain(error: Exception) -> str:
 
 
 def _known(error: Exception) -> str:
-    from poolwright.services.ports import Missing
+    from poolwright.services.ports import InUse, Missing, Rejected
     from poolwright.settings import BadSetting
 
     if isinstance(error, Refused):
@@ -22,11 +26,13 @@ def _known(error: Exception) -> str:
     if isinstance(error, Irrelevant):
         return _sentences(error.reason)
     if isinstance(error, Busy):  # Weather too
-        return _sentences(f"not now: {error.reason}", "Nothing was changed by this command; try it again in a minute")
+        return _sentences(f"not now: {error.reason}", "Try it again in a minute; asking twice does no harm")
     if isinstance(error, Missing):
         return _sentences(
             f"Google knows no such thing: {error}", "Compare project, cluster and location in the environment's file"
         )
+    if isinstance(error, Rejected | InUse):
+        return _sentences(f"Google refused the request: {error}")
     if isinstance(error, BadSetting) or type(error).__name__ == "BadEnvironment":
         return _sentences(str(error))
     return ""

@@ -33,3 +33,13 @@ def environment(outside: Ports, name: str) -> Environment:
         f"Use --env {near[0]}; there are {', '.join(known)}" if near else f"Use --env with one of: {', '.join(known)}"
     )
     raise Refused("--env", problem, remedy)
+
+
+def requester() -> str:
+    """Who asks, as a claim for the records."""
+    import os
+    from pathlib import Path
+
+    from poolwright.adapters.gcloud_account import claimed
+
+    return claimed(os.environ, Path.home())

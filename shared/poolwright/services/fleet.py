@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poolwright.boot_images.resources import InstanceGroup
 from poolwright.references import ClusterRef, GroupRef, last_part
-from poolwright.services.ports import Cluster, Missing, NodePool, Ports
+from poolwright.services.ports import Cluster, Listed, Missing, NodePool, Ports
 from poolwright.verdicts import Refused
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ _SHOWN = 20  # names in one message
 
 @dataclass(frozen=True)
 class Member:
-    """An instance group behind a node pool; `group` is None where Compute does not list what GKE names."""
+    """An instance group behind a node pool. `group` is None where Compute does not list what GKE names; then `absence`
+    says in a sentence what that means."""
 
     ref: GroupRef
     cluster: Cluster
     pool: NodePool
     group: InstanceGroup | None
+    absence: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,21 @@ class Fleet:
     clusters: tuple[Cluster, ...]
     missing: tuple[ClusterRef, ...]
     groups: Mapping[GroupRef, InstanceGroup]
+    listed: Listed
 
     def members(self) -> Iterator[Member]:
         """Every instance group of a node pool with GPUs: the only ones that are ever changed."""
         for cluster in self.clusters:
             for pool in cluster.pools:
                 if pool.takes_boot_images:
-                    yield from (Member(ref, cluster, pool, self.groups.get(ref)) for ref in pool.groups)
+                    for ref in pool.groups:
+                        group = self.groups.get(ref)
+                        yield Member(ref, cluster, pool, group, "" if group else self._absence(ref))
+
+    def _absence(self, ref: GroupRef) -> str:
+        if not self.listed.knows(ref.zone):
+            return f"Compute does not answer for zone {ref.zone} just now."
+        return "Compute does not list the group: GKE is making or deleting it."
 
 
 def look(ports: Ports, environment: Environment) -> Fleet:
@@ -52,9 +62,9 @@ def look(ports: Ports, environment: Environment) -> Fleet:
             clusters.append(ports.gke.cluster(ref))
         except Missing:
             missing.append(ref)
-    listed = ports.compute.groups(environment.project) if clusters else []
+    listed = ports.compute.groups(environment.project) if clusters else Listed(())
     groups = {GroupRef(environment.project, last_part(each["zone"]), each["name"]): each for each in listed}
-    return Fleet(tuple(clusters), tuple(missing), {ref: InstanceGroup(raw) for ref, raw in groups.items()})
+    return Fleet(tuple(clusters), tuple(missing), {ref: InstanceGroup(raw) for ref, raw in groups.items()}, listed)
 
 
 def chosen(fleet: Fleet, names: Sequence[str], *, environment: str) -> tuple[GroupRef, ...]:

@@ -77,7 +77,9 @@ def listed(ports: Ports, environment: Environment) -> Pools:
 
 
 def left_alone(environment: Environment, pool: NodePool) -> str:
-    """Why a node pool is never changed."""
+    """Why a node pool is never changed, empty where it may be."""
+    if pool.is_reference:
+        return "the reference pool"
     if not pool.takes_boot_images:
         return "reference pool" if pool.is_reference else "no GPUs"
     rule = environment.exclude.excludes(

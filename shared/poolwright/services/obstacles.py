@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from poolwright.rollouts.rollout import Rollout
+from poolwright.services import stop
 from poolwright.services.ports import Ports
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
 def of_environment(ports: Ports, environment: Environment) -> tuple[Obstacle, ...]:
     """Whatever boot image is meant: a stop, a freeze or window, the mode."""
     found = []
+    if why := stop.stopped(ports):
+        found.append(Obstacle(kind="stopped", reason=f"{why}."))
     if environment.mode == "observe":
         reason = f"Mode is observe: {environment.name} only decides and records; set mode to offer or act to change it."
         found.append(Obstacle(kind="observe", reason=reason))

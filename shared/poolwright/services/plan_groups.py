@@ -126,9 +126,7 @@ class _Deciding:
         if rule:
             return _Decided("refused", f"{rule}.", refusal="excluded")
         if member.group is None or not member.group.templates:
-            return _Decided(
-                "refused", "Compute does not list the group: GKE is making or deleting it.", refusal="missing"
-            )
+            return _Decided("refused", member.absence or "The group points at no template.", refusal="unknown")
         templates = self._of_cluster(member)
         own = self._own(member.group.templates[0], templates)
         if own is None:

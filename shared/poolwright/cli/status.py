@@ -1,0 +1,95 @@
+"""`poolwright status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import typer
+
+from poolwright.cli import options, rollout_view, screen, session
+from poolwright.cli.options import EnvOption, OutputOption
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from poolwright.services.status import OnRun, Status
+
+app = typer.Typer()
+
+
+@app.command(epilog=options.examples("poolwright status", "poolwright status --env dev --output json"))
+def status(env: EnvOption = "", output: OutputOption = "text") -> None:
+    """Show where an environment is, or all of them: released run, rollouts, and groups that are held back, with why."""
+    ports = session.ports()
+    wanted = (session.environment(ports, env),) if env else ports.environments
+    from poolwright.services import status as service
+
+    found = []
+    for environment in wanted:
+        with screen.working(f"Reading {environment.name}"):
+            found.append(service.read(ports, environment))
+    screen.show(tuple(found), output, _rendered)
+
+
+def _rendered(found: tuple[Status, ...]) -> Iterator[RenderableType]:
+    for number, each in enumerate(found):
+        if number:
+            yield ""
+        yield from _environment(each)
+
+
+def _environment(found: Status) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    released = f"run {found.released_run_id}" if found.released_run_id else "nothing released yet"
+    pinned = f", pinned to run {found.pinned_run_id}" if found.pinned_run_id is not None else ""
+    yield Text.assemble((found.environment, "strong"), f"  {released}{pinned}  ", (f"mode {found.mode}", "quiet"))
+    yield screen.indented(_groups(found.groups))
+    for obstacle in found.obstacles:
+        yield screen.labelled(obstacle.kind, obstacle.reason)
+    for name in found.missing_clusters:
+        yield screen.labelled(
+            "missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out."
+        )
+    for rollout in found.under_way:
+        yield ""
+        yield from rollout_view.rendered(rollout, whole=False)
+    yield from _not_on(found)
+    yield from _ended(found)
+
+
+def _groups(groups: tuple[OnRun, ...]) -> str:
+    if not groups:
+        return "no node pool with GPUs"
+    texts = [
+        f"{each.groups} on {'GKE’s own template' if each.run_id is None else f'run {each.run_id}'}" for each in groups
+    ]
+    total = sum(each.groups for each in groups)
+    return f"{total} instance group{'' if total == 1 else 's'}: {', '.join(texts)}"
+
+
+def _not_on(found: Status) -> Iterator[RenderableType]:
+    if not found.not_on:
+        return
+    yield ""
+    table = screen.table("not on the released run" if found.released_run_id else "left as they are", "", "")
+    for (cluster, pool, kind, reason), members in groupby(
+        found.not_on, key=lambda each: (each.cluster, each.pool, each.kind, each.reason)
+    ):
+        groups = [each.group for each in members]
+        what = groups[0] if len(groups) == 1 else f"{cluster}/{pool}, {len(groups)} groups"
+        table.add_row(what, screen.text(kind, "refused"), screen.text(reason))
+    yield table
+
+
+def _ended(found: Status) -> Iterator[RenderableType]:
+    if not found.ended:
+        return
+    yield ""
+    table = screen.table("rollouts that ended", "", "")
+    for each in found.ended:
+        style = rollout_view.STYLES.get(each.phase, "")
+        table.add_row(each.id, screen.text(each.phase, style), screen.text(each.reason, "quiet"))
+    yield table

@@ -1,0 +1,144 @@
+"""Where an environment is, on one page: what is released, what is under way, what is held back, and why. Read-only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from poolwright.boot_images.mutation import run_id_of
+from poolwright.references import GroupRef, last_part
+from poolwright.rollouts.rollout import Rollout
+from poolwright.services import fleet, mutate_group, obstacles, progress, released, rollout_seen, start_rollout
+from poolwright.services.fleet import Member
+from poolwright.services.node_pools import left_alone
+from poolwright.services.obstacles import Obstacle
+from poolwright.services.ports import Ports
+from poolwright.services.rollout_seen import RolloutSeen
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
+
+_ENDED = 5  # rollouts that are over, the newest ones
+
+
+class OnRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many instance groups are on a run; `run_id` None: on GKE's own template."""
+
+    run_id: int | None
+    groups: int
+
+
+class NotOn(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An instance group that is not on the released run. `kind`: the kind of refusal, `held`, or `drifted` where the
+    next tick takes it back."""
+
+    group: str
+    zone: str
+    cluster: str
+    pool: str
+    kind: str
+    reason: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One environment. `released_run_id` 0: no rollout has ended well yet. `under_way` and `ended`: newest first."""
+
+    environment: str
+    mode: str
+    obstacles: tuple[Obstacle, ...]
+    released_run_id: int
+    released_image: str
+    pinned_run_id: int | None
+    groups: tuple[OnRun, ...]
+    not_on: tuple[NotOn, ...]
+    under_way: tuple[RolloutSeen, ...]
+    ended: tuple[RolloutSeen, ...]
+    missing_clusters: tuple[str, ...]
+
+
+def read(ports: Ports, environment: Environment) -> Status:
+    """Calls: one a cluster, and one (in pages) for all groups of the project. Weather."""
+    current = released.read(ports, environment)
+    seen = fleet.look(ports, environment)
+    members = list(seen.members())
+    rollouts = start_rollout.all_of(ports, environment.name)[::-1]
+    under_way = tuple(progress.merged(ports, each) for each in rollouts if not each.finished)
+    ended = tuple(each for each in rollouts if each.finished)
+    runs = Counter(_run(member) for member in members)
+    return Status(
+        environment=environment.name,
+        mode=environment.mode,
+        obstacles=obstacles.of_environment(ports, environment),
+        released_run_id=current.run_id,
+        released_image=current.image,
+        pinned_run_id=environment.run_id,
+        groups=tuple(
+            OnRun(run_id=run, groups=runs[run]) for run in sorted(runs, key=lambda run: run or 0, reverse=True)
+        ),
+        not_on=_not_on(ports, environment, members, current, under_way),
+        under_way=tuple(rollout_seen.seen(each) for each in under_way),
+        ended=tuple(rollout_seen.seen(progress.merged(ports, each)) for each in ended[:_ENDED]),
+        missing_clusters=tuple(map(str, seen.missing)),
+    )
+
+
+def _run(member: Member) -> int | None:
+    templates = member.group.templates if member.group else ()
+    return run_id_of(last_part(templates[0])) if templates else None
+
+
+def _not_on(
+    ports: Ports,
+    environment: Environment,
+    members: list[Member],
+    current: released.Released,
+    under_way: tuple[Rollout, ...],
+) -> tuple[NotOn, ...]:
+    """Groups with a reason not to be on the released run, in the order in which the reasons count."""
+    refused = {stored.key: stored.body for stored in ports.store.all(mutate_group.REFUSALS)}
+    targets = {target.group: (rollout, target) for rollout in under_way for target in rollout.targets}
+    found = []
+    for member in members:
+        key = str(member.ref)
+        if alone := left_alone(environment, member.pool):
+            found.append(_reason(member.ref, member, "excluded", alone))
+        elif member.group and member.group.update_type == "PROACTIVE" and not _replaces(environment):
+            text = "update type PROACTIVE: a new template would replace its nodes at once"
+            found.append(_reason(member.ref, member, "proactive", text))
+        elif key in targets:
+            rollout, target = targets[key]
+            if target.state == "refused":
+                kind = refused.get(key, {}).get("kind", "refused")
+                found.append(_reason(member.ref, member, kind, f"{rollout.id}: {target.reason}"))
+        elif why := current.held.get(key):
+            found.append(_reason(member.ref, member, "held", why))
+        elif current.run_id and _run(member) != current.run_id:
+            found.append(_refused_or_drifted(environment, member, current, refused.get(key, {})))
+    return tuple(found)
+
+
+def _refused_or_drifted(
+    environment: Environment, member: Member, current: released.Released, refusal: dict[str, str]
+) -> NotOn:
+    fingerprint = member.group.fingerprint if member.group else ""
+    if refusal.get("where") == mutate_group.refusal_of(fingerprint, environment, current.image):
+        return _reason(member.ref, member, refusal["kind"], refusal["reason"])
+    text = f"not on run {current.run_id}; the next tick looks at it"
+    return _reason(member.ref, member, "drifted", text)
+
+
+def _replaces(environment: Environment) -> bool:
+    return environment.rollout.node_policy == "replace"
+
+
+def _reason(ref: GroupRef, member: Member, kind: str, reason: str) -> NotOn:
+    return NotOn(
+        group=ref.name,
+        zone=ref.zone,
+        cluster=member.cluster.ref.name,
+        pool=member.pool.ref.name,
+        kind=kind,
+        reason=reason,
+    )
