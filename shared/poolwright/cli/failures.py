@@ -28,9 +28,7 @@ def _known(error: Exception) -> str:
     if isinstance(error, Busy):  # Weather too
         return _sentences(f"not now: {error.reason}", "Try it again in a minute; asking twice does no harm")
     if isinstance(error, Missing):
-        return _sentences(
-            f"Google knows no such thing: {error}", "Compare project, cluster and location in the environment's file"
-        )
+        return _sentences(f"Google knows no such thing: {error}", _MISSING)
     if isinstance(error, Rejected | InUse):
         return _sentences(f"Google refused the request: {error}")
     if isinstance(error, BadSetting) or type(error).__name__ == "BadEnvironment":
