@@ -1,18 +1,28 @@
-"""A build of ours ended: the image is checked and recorded, and its rollout started or offered."""
+"""A build of ours ended: its image is checked and recorded, and its rollout started or offered.
+
+Accepted is what our build identity built in our project for a run of ours, or for a run id that nobody had: then the
+build counts as that run (docs/designs/run-ids-and-builds.md). Everything else is on record with the reason.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
+
 from poolwright import environments
-from poolwright.boot_images.image import BootImage, why_unusable
+from poolwright.boot_images.image import RUN_ID, BootImage
+from poolwright.builds import acceptance
+from poolwright.builds.boot_image import TAG as TAG
+from poolwright.builds.run import BY_HAND, Run, State, image_name, run_id_of
 from poolwright.environments import Environment
 from poolwright.events.cloud_build import BuildStatus
-from poolwright.services import start_rollout, stop
-from poolwright.services.ports import Build, Conflict, Missing, Ports
+from poolwright.services import runs, start_rollout, stop
+from poolwright.services.ports import Build, Conflict, Json, Missing, Ports
 from poolwright.services.records import record
-from poolwright.verdicts import Irrelevant, Refused
+from poolwright.verdicts import Busy, Irrelevant, Refused
 
 COLLECTION = "builds"
-TAG = "boot-image"
 
 
 def handle(event: BuildStatus, ports: Ports) -> str:
@@ -28,6 +38,7 @@ def handle(event: BuildStatus, ports: Ports) -> str:
         ports,
         kind="build heard",
         subject=environment.name,
+        environment=environment.name,
         what=f"Cloud Build told of build {event.build_id[:8]}: {event.status}",
         cause=f"{event.subscription} {event.build_id}",
     )
@@ -47,65 +58,119 @@ def handle(event: BuildStatus, ports: Ports) -> str:
 
 
 def take(ports: Ports, *, environment: Environment, build: Build, cause: str) -> str:
-    """What the API says of the build decides. Refused where it is not by our build identity."""
-    if build.status not in ("SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"):
+    """What the API says of the build decides. Irrelevant while it goes on; Busy while its image is not READY yet;
+    Refused, and on record, where it is not by our build identity."""
+    if not build.ended:
         raise Irrelevant(f"build {build.id} is {build.status}")
-    run_id = _checked(environment, build)
+    if ports.store.get(COLLECTION, build.id) is not None:
+        return f"build {build.id} was taken already"
+    run = _run(ports, environment, build, _trusted(ports, environment, build, cause=cause))
     if build.status != "SUCCESS":
-        what = f"build of run {run_id} ended with {build.status}; see its log in Cloud Build"
-        return _finish(ports, environment, build, run_id=run_id, what=what, cause=cause)
-    image, problems = _image(ports, environment, run_id)
+        what = f"build of run {run.run_id} ended with {build.status}"
+        return _finish(ports, build, run, state="failed", what=what, why=build.failure, cause=cause)
+    image, problems = _made(ports, environment, build, run)
     if image is None or problems:
-        what = f"image of run {run_id} is not used: {'; '.join(problems)}"
-        return _finish(ports, environment, build, run_id=run_id, what=what, cause=cause)
-    newest = max((each.run_id for each in start_rollout.all_of(ports, environment.name)), default=0)
-    if run_id < newest:
-        what = f"image {image.name} is ready, but run {newest} is newer"
-        return _finish(ports, environment, build, run_id=run_id, what=what, cause=cause)
+        what = f"image of run {run.run_id} is not used"
+        return _finish(ports, build, run, state="refused", what=what, why=" ".join(problems), cause=cause)
+    ready = f"image {image.name} is ready"
+    if why := _why_kept_back(ports, environment, run.run_id):
+        return _finish(ports, build, run, state="built", what=ready, why=why, cause=cause)
     started = start_rollout.start(
-        ports, environment=environment, image=image, key=f"{environment.name}-{run_id}", cause=cause
+        ports, environment=environment, image=image, key=f"{environment.name}-{run.run_id}", cause=cause
     )
-    _finish(ports, environment, build, run_id=run_id, what=f"image {image.name} is ready", cause=cause)
+    _finish(ports, build, run, state="built", what=ready, why="", cause=cause)
     return started
 
 
-def _checked(environment: Environment, build: Build) -> int:
+def _trusted(ports: Ports, environment: Environment, build: Build, *, cause: str) -> int:
     """The run id of a build that may be trusted. Refused."""
     remedy = "Only builds that the build identity submits for this environment are rolled out; submit it again as that"
     account = build.service_account.rpartition("/")[2]
+    run_id = run_id_of(build.substitutions.get("_RUN_ID", ""))
     if account != environment.build_service_account:
-        raise Refused("serviceAccount", f"the build ran as {account or 'the default account'}", remedy)
-    if TAG not in build.tags or build.substitutions.get("_ENV") != environment.name:
-        raise Refused("tags", f"Cloud Build says that this is no boot image of {environment.name}", remedy)
-    text = build.substitutions.get("_RUN_ID", "")
-    if not text.isdigit() or int(text) < 1:
-        raise Refused("substitutions._RUN_ID", f"{text!r} is no run id", remedy)
-    return int(text)
+        refused = Refused("serviceAccount", f"the build ran as {account or 'the default account'}", remedy)
+    elif build.project != environment.project:
+        refused = Refused("projectId", f"the build ran in {build.project}", remedy)
+    elif TAG not in build.tags or build.substitutions.get("_ENV") != environment.name:
+        refused = Refused("tags", f"Cloud Build says that this is no boot image of {environment.name}", remedy)
+    elif not run_id:
+        refused = Refused("substitutions._RUN_ID", "the build names no run id", remedy)
+    else:
+        return run_id
+    why = f"{refused.where}: {refused.problem}"
+    what = "build is not taken"
+    record(
+        ports, kind="build", subject=build.id, environment=environment.name, what=what, why=why, cause=cause,
+        once=build.id,
+    )  # fmt: skip
+    _taken(ports, build, {"environment": environment.name, "runId": 0, "outcome": "refused", "what": what, "why": why})
+    raise refused
 
 
-def _image(ports: Ports, environment: Environment, run_id: int) -> tuple[BootImage | None, tuple[str, ...]]:
-    problems: tuple[str, ...] = (f"family {environment.image_family} has no image labelled with it",)
-    for raw in ports.compute.images(environment.project, family=environment.image_family):
-        try:
-            image = BootImage.read(raw)
-        except ValueError as wrong:
-            problems = (str(wrong),)
-            continue
-        if image.run_id == run_id:
-            return image, why_unusable(image, environment=environment.name, run_id=run_id)
-    return None, problems
+def _run(ports: Ports, environment: Environment, build: Build, run_id: int) -> Run:
+    """The run on record. A build that nobody here asked for is taken at its word, and its number counts from now on.
+    Busy."""
+    known = runs.find(ports, environment.name, run_id)
+    if known is not None:
+        return runs.submitted(ports, known, build) if known.state == "requested" else known
+    labelled = [
+        str(raw["name"])
+        for raw in ports.compute.images(environment.project, family=environment.image_family)
+        if (raw.get("labels") or {}).get(RUN_ID) == str(run_id)
+    ]
+    image = labelled[0] if len(labelled) == 1 else image_name(environment.name, run_id)
+    told = acceptance.of_substitutions(environment.name, run_id, build.substitutions, image=image)
+    by_hand = msgspec.structs.replace(
+        told, build_id=build.id, cause=f"build {build.id}", requester=BY_HAND, requested=build.created
+    )
+    return runs.add(ports, by_hand)
 
 
-def leave(ports: Ports, *, environment: Environment, build: Build, why: str) -> None:
-    """Remember that the build is not taken, so that nobody asks again."""
-    _finish(ports, environment, build, run_id=0, what=f"build {build.id} is not taken: {why}", cause="tick")
+def _made(ports: Ports, environment: Environment, build: Build, run: Run) -> tuple[BootImage | None, tuple[str, ...]]:
+    """The run's image, and why it is not used. Busy."""
+    try:
+        raw = ports.compute.image(environment.project, run.image)
+    except Missing:
+        return None, (f"There is no image {run.image}, which the build was to make.",)
+    if raw.get("status") == "PENDING":
+        raise Busy(f"image {run.image} is not ready yet")
+    try:
+        image = BootImage.read(raw)
+    except ValueError as wrong:
+        return None, (f"{wrong}.",)
+    return image, acceptance.problems(
+        image, environment=environment, run=run, made=_made_at(raw), build_began=build.created
+    )
 
 
-def _finish(ports: Ports, environment: Environment, build: Build, *, run_id: int, what: str, cause: str) -> str:
-    record(ports, kind="build", subject=f"{environment.name}-{run_id}", what=what, cause=cause, once=build.id)
-    body = {"environment": environment.name, "runId": run_id, "status": build.status, "what": what}
+def _made_at(raw: Json) -> float:
+    return datetime.fromisoformat(raw["creationTimestamp"]).timestamp()
+
+
+def _why_kept_back(ports: Ports, environment: Environment, run_id: int) -> str:
+    """Why a good image is not rolled out by itself; empty where it is."""
+    if environment.run_id not in (None, run_id):
+        return f"{environment.name} is pinned to run {environment.run_id}"
+    newest = max((each.run_id for each in start_rollout.all_of(ports, environment.name)), default=0)
+    return f"run {newest} is newer" if run_id < newest else ""
+
+
+def _finish(ports: Ports, build: Build, run: Run, *, state: State, what: str, why: str, cause: str) -> str:
+    """On record, then in the run, then that the build is taken: whoever stops in between does the rest again."""
+    record(
+        ports, kind="build", subject=run.key, environment=run.environment, what=what, why=why, cause=cause,
+        requester=run.requester, once=build.id, after=run.image if state == "built" else "",
+    )  # fmt: skip
+    if run.state not in ("built", state):  # an image that is there stays, whatever a later build of its run comes to
+        runs.change(ports, run, state=state, build_id=build.id, reason=why or what, ended=ports.clock.now())
+    outcome = {"environment": run.environment, "runId": run.run_id, "image": run.image, "outcome": state}
+    _taken(ports, build, outcome | {"what": what, "why": why})
+    return f"{what}: {why}" if why else what
+
+
+def _taken(ports: Ports, build: Build, outcome: Json) -> None:
+    body = outcome | {"status": build.status, "logUrl": build.log_url, "at": ports.clock.now()}
     try:
         ports.store.put(COLLECTION, build.id, body, version=None)
     except Conflict:
-        return f"build {build.id} was taken already"
-    return what
+        return

@@ -11,7 +11,7 @@ from poolwright.events.tick import Tick
 from poolwright.events.work import Work
 from poolwright.references import last_part
 from poolwright.rollouts.rollout import decode
-from poolwright.services import image_built, released, start_rollout, stop
+from poolwright.services import image_built, released, request_build, start_rollout, stop
 from poolwright.services.mutate_group import REFUSALS, refusal_of
 from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
 from poolwright.services.work import group_work, provisioner_work, publish, rollout_work
@@ -59,7 +59,8 @@ def _rollouts(ports: Ports) -> Iterator[Work]:
 
 
 def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
-    """Builds that ended and that nobody has told us about."""
+    """Builds that were decided and never submitted, and builds that ended and that nobody has told us about."""
+    request_build.complete(ports, environment)
     found = ports.cloud_build.builds(
         environment.project,
         environment.build_location,
@@ -70,10 +71,8 @@ def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
         if ports.store.get(image_built.COLLECTION, build.id) is None:
             try:
                 image_built.take(ports, environment=environment, build=build, cause=f"tick {build.id}")
-            except Irrelevant:
-                continue  # it goes on
-            except Refused as reason:
-                image_built.leave(ports, environment=environment, build=build, why=str(reason))
+            except (Irrelevant, Refused):
+                continue  # it goes on, or it is on record as refused
     yield from ()
 
 
