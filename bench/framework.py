@@ -80,7 +80,7 @@ class Running:
 
     def workers(self) -> list[int]:
         """The processes that serve: gunicorn's children."""
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return workers(self.pid)
 
     def expect_no_complaint(self) -> None:
         """A refusal is acknowledged too: what is measured must not be one."""
@@ -122,6 +122,11 @@ def ours(site: Site, target: str, body: Mapping[str, Any], variables: Mapping[st
     """A function of the archive. `body`: of a wrapped push."""
     data = json.dumps(body).encode()
     return Function(name=name or target, source=site.source / "main.py", target=target, body=data, variables=variables)
+
+
+def workers(pid: int) -> list[int]:
+    """The children of a process."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def resident(pid: int) -> float:

@@ -1,6 +1,6 @@
 """What a test may ask of the stand-in that no Google API offers: the calls it answered, the world, and bad weather.
 
-GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]
+GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]; with `?brief` without bodies
 DELETE /calls     forget them
 GET    /world     everything in it, as JSON
 GET    /time      {"now": seconds since the epoch}, as the world has them
@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from localcloud.calls import CallRecord
 from localcloud.faults import Fault
 from localcloud.world import World
 
@@ -32,7 +34,8 @@ class Control:
         """One request; 400 with a sentence for what cannot be read."""
         what = (request.method, request.path)
         if what == ("GET", "/calls"):
-            return web.json_response([asdict(each) | {"mutating": each.mutating} for each in self._world.calls])
+            show = _brief if "brief" in request.query else asdict
+            return web.json_response([show(each) | {"mutating": each.mutating} for each in self._world.calls])
         if what == ("GET", "/time"):
             return web.json_response({"now": self._world.simulation.now()})
         if what == ("DELETE", "/calls"):
@@ -52,3 +55,9 @@ class Control:
         else:
             return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)
         return web.json_response({})
+
+
+def _brief(call: CallRecord) -> dict[str, Any]:
+    """Of the params only what a path or a query says: a fleet's templates are many megabytes."""
+    params = {name: value for name, value in call.params.items() if not isinstance(value, (dict, list))}
+    return {"host": call.host, "method": call.method, "params": params, "code": call.code}

@@ -76,12 +76,17 @@ class Function:
 
 @dataclass
 class Deployment:
-    """Functions that run from `source` (the unpacked archive) with `python`, told by `env`; logs go to `folder`."""
+    """Functions that run from `source` (the unpacked archive) with `python`, told by `env`; logs go to `folder`.
+
+    `instances`: of a function that has more than one; `concurrency`: how many requests an instance takes at a time.
+    """
 
     python: Path
     source: Path
     env: Mapping[str, str]
     folder: Path
+    instances: Mapping[str, int] = field(default_factory=dict)
+    concurrency: int = 8
     functions: dict[str, Function] = field(default_factory=dict)
 
     def start(self, names: Iterable[str] = FUNCTIONS) -> None:
@@ -159,7 +164,8 @@ class Deployment:
             **self.env,
             "K_SERVICE": name,
             "PYTHONDONTWRITEBYTECODE": "",
-            "THREADS": "8",
+            "THREADS": str(self.concurrency),
+            "WORKERS": str(self.instances.get(name, 1)),
         }
         with log.open("ab") as out:
             process = subprocess.Popen(
