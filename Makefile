@@ -11,10 +11,53 @@ SOURCES := $(shell find functions shared/poolwright environments cloudbuild -nam
 DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \
 	$(if $(WITHOUT),--without $(WITHOUT)) $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(FIRESTORE),--firestore $(FIRESTORE))
 
-.PHONY: help setup demo test test-slow lint types layers check package kubernetes bench clean
+# The operator's targets are one call of the command line each:
+#   make mutate-instance-groups ENV=dev RUN_ID=42 INSTANCE_GROUPS=a,b
+POOLWRIGHT = PYTHONPATH=shared $(VENV)/bin/python -m poolwright.cli
+FOR_ENV = --env "$(ENV)"
+FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
+FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
+
+.PHONY: help setup demo test test-slow lint types layers check package bench clean
+.PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
+	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
 
 help: ## Show what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-28s%s\n", $$1, $$2}' Makefile
+
+##@ Operate: every target takes ENV=dev; docs/operate.md shows them at work
+
+gcloud-auth: $(VENV)/.done ## Log in, and see that the environment's project can be read
+	@$(POOLWRIGHT) auth $(FOR_ENV)
+
+list-node-pools: $(VENV)/.done ## List node pools, their instance groups and the run each is on
+	@$(POOLWRIGHT) pools $(FOR_ENV)
+
+create-test-ref-node-pool: $(VENV)/.done ## Create the reference pool, without nodes
+	@$(POOLWRIGHT) reference create $(FOR_ENV)
+
+check-latest-source-image: $(VENV)/.done ## Compare the source image GKE would use now with the environment's
+	@$(POOLWRIGHT) reference check $(FOR_ENV)
+
+fetch-current-metadata: $(VENV)/.done ## Fetch the reference pool's metadata into files, and show what GKE changed
+	@$(POOLWRIGHT) reference fetch $(FOR_ENV)
+
+delete-test-ref-node-pool: $(VENV)/.done ## Delete the reference pool
+	@$(POOLWRIGHT) reference delete $(FOR_ENV)
+
+build-boot-disk: $(VENV)/.done ## Build the next boot image (RUN_ID=43: only if that is the next run)
+	@$(POOLWRIGHT) build $(FOR_ENV) $(FOR_RUN)
+
+mutate-instance-groups: $(VENV)/.done ## Start the rollout of a run (RUN_ID=42 INSTANCE_GROUPS=a,b; default: the newest, all)
+	@$(POOLWRIGHT) rollout start $(FOR_ENV) $(FOR_RUN) $(FOR_GROUPS) --wait
+
+rollback-instance-groups: $(VENV)/.done ## Put groups back on GKE's own template (RUN_ID=42 or INSTANCE_GROUPS=a,b)
+	@$(POOLWRIGHT) rollout rollback $(FOR_ENV) $(FOR_RUN) $(FOR_GROUPS) --wait
+
+tidy: $(VENV)/.done ## Remove templates and images that nothing needs any more
+	@$(POOLWRIGHT) tidy $(FOR_ENV)
+
+##@ Try and develop
 
 setup: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## Make the virtual environments
 
@@ -58,7 +101,7 @@ build/kubernetes: tools/kubernetes/main.go tools/kubernetes/go.mod tools/kuberne
 $(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
 	@$(RUN) tools/package.py $@ >/dev/null
 
-$(VENV)/.done: requirements.txt requirements-dev.txt
+$(VENV)/.done: requirements.txt requirements-cli.txt requirements-dev.txt
 	@echo "setting up $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poolwright needs Python >= 3.11; say which: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)

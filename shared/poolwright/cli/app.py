@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from poolwright.cli import failures, images, plan, pools, rollout, screen, status, stop
+from poolwright.cli import auth, failures, images, plan, pools, rollout, screen, status, stop
 
 app = typer.Typer(
     name="poolwright",
@@ -23,6 +23,7 @@ app.add_typer(images.app)
 app.add_typer(pools.app)
 app.add_typer(rollout.app)
 app.add_typer(stop.app)
+app.add_typer(auth.app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -17,6 +17,16 @@ def explain(error: Exception) -> str:
     return redact(_known(error) or _of_google(error) or _bug(error))
 
 
+def is_nobody(error: Exception) -> bool:
+    """Whether what is missing is a login."""
+    if "google.auth" not in sys.modules:
+        return False
+    from poolwright.adapters.google_errors import as_refusal
+
+    refusal = as_refusal(error)
+    return refusal is not None and refusal.where == "credentials"
+
+
 def _known(error: Exception) -> str:
     from poolwright.services.ports import InUse, Missing, Rejected
     from poolwright.settings import BadSetting

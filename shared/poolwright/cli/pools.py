@@ -46,9 +46,7 @@ def _rendered(found: Pools) -> Iterator[RenderableType]:
             )
     yield table
     for name in found.missing_clusters:
-        yield screen.labelled(
-            "missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out."
-        )
+        yield screen.missing(name)
 
 
 def _facts(pool: Pool) -> RenderableType:

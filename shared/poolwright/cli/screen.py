@@ -98,6 +98,11 @@ def labelled(label: str, content: str, *, style: str = "refused") -> RenderableT
     return made
 
 
+def missing(cluster: str) -> RenderableType:
+    """A cluster that the environment's file names and GKE does not know."""
+    return labelled("missing", f"GKE knows no {cluster}; correct the environment's file, or take the cluster out.")
+
+
 def working(what: str) -> AbstractContextManager[Any]:
     """Shows on a terminal that something is going on; nothing in a pipe."""
     out = console(errors=True)

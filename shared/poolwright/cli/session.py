@@ -19,6 +19,13 @@ def ports() -> Ports:
     return bootstrap.ports()
 
 
+def forget() -> None:
+    """Ports that are asked for after this are made anew, such as after a login."""
+    from poolwright import bootstrap
+
+    bootstrap._of_process.cache_clear()
+
+
 def environment(outside: Ports, name: str) -> Environment:
     """The environment of this name. Refused, with those there are; BadEnvironment."""
     from poolwright import environments

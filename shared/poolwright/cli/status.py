@@ -50,9 +50,7 @@ def _environment(found: Status) -> Iterator[RenderableType]:
     for obstacle in found.obstacles:
         yield screen.labelled(obstacle.kind, obstacle.reason)
     for name in found.missing_clusters:
-        yield screen.labelled(
-            "missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out."
-        )
+        yield screen.missing(name)
     for rollout in found.under_way:
         yield ""
         yield from rollout_view.rendered(rollout, whole=False)
