@@ -26,7 +26,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
             made = Ground(
                 folder=tmp_path_factory.mktemp(world),
                 world=HERE / "worlds" / f"{world}.yaml",
-                environments=HERE / "environments",
+                environments=HERE / "environments" / world,
             )
             stack.callback(made.close)
             return made

@@ -19,7 +19,9 @@ from typing import Any
 from localcloud.calls import CallRecord
 from tests.chaos.harness import Flow, Json
 
-COLLECTIONS = ("builds", "environments", "leases", "provisioners", "records", "refusals", "rollouts")
+COLLECTIONS = (
+    "builds", "control", "environments", "leases", "provisioners", "records", "refusals", "rollouts", "runs", "targets",
+)  # fmt: skip
 # Records of messages that were heard: where a message never came, there is none.
 HEARD = ("alert", "build heard", "node pool changed")
 
@@ -60,6 +62,8 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
         for kind, objects in cluster.items():
             if kind not in _KINDS_OF_TIME:
                 sections[f"kubernetes {kind}"] = _lines(objects)
+    unknown = flow.ground.collections() - set(COLLECTIONS)
+    assert not unknown, f"collections of the store that nobody compares: {unknown}"
     for collection in COLLECTIONS:
         documents = {each.key: each.body for each in flow.ports.store.all(collection)}
         if collection == "leases":  # one that has ended is nobody's, whether or not somebody has tidied it away

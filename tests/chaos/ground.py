@@ -7,27 +7,26 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from functions_framework import create_app
-
-from localcloud.deployment import FUNCTIONS, SUBSCRIPTIONS
+from localcloud.deployment import SUBSCRIPTIONS
 from localcloud.dispatch import Api
 from localcloud.stack import Stack
 from poolwright import bootstrap
 from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.boot_images import kube_env
 from poolwright.settings import Settings
+from tests.chaos import pushing
 from tests.chaos.harness import EventLoop, Flow, Json, SimulatedClock, Twist
 from tests.chaos.outside import Around, Passage, boundary
 from tests.chaos.processes import Ended, Kill, Zygote
 
-ROOT = Path(__file__).resolve().parents[2]
 _read_as_yaml = cache(kube_env._read_as_yaml)  # a pure function that took most of a run's time
 
 
@@ -51,10 +50,11 @@ class Ground:
         manifest = self.loop.run(self.stack.start())
         self.loop.call(self._subscribe)
         self._env = {**manifest.env, "POOLWRIGHT_ENVIRONMENTS": str(environments), "POOLWRIGHT_LOG_LEVEL": "WARNING"}
+        self._env |= {"POOLWRIGHT_BUILD_CONFIGS": str(pushing.ROOT / "cloudbuild")}
         del self._env["GOOGLE_APPLICATION_CREDENTIALS"]  # who we are to Google is not the question here
         with mock.patch.dict(os.environ, self._env):
             self.ports = bootstrap.ports(Settings.read())
-            self._apps = {name: create_app(name, str(ROOT / "functions" / "main.py")) for name in FUNCTIONS}
+            self._apps = pushing.load()
         self.apis: dict[str, Api] = {api.host: api for api in (self.stack.gke.api(), self.stack.cloud_build.api())}
         self._beginning = self.loop.call(self._remember)
 
@@ -86,7 +86,7 @@ class Ground:
     def call(self, function: str, body: Json, *, weather: Around | None = None) -> int:
         """Push to a function; its answer's status."""
         with self._passage.within(weather):
-            return int(self._apps[function].test_client().post("/", json=body).status_code)
+            return pushing.push(self._apps, function, body)
 
     def call_apart(self, function: str, body: Json, *, number: int, kill: Kill | None) -> Ended:
         """The same in a process of its own."""
@@ -94,6 +94,11 @@ class Ground:
             self._zygote = Zygote(self._env)
         env = {**self._env, "POOLWRIGHT_STORE": f"sqlite:{self._store}"}
         return self._zygote.deliver(function, body, env=env, number=number, kill=kill)
+
+    def collections(self) -> set[str]:
+        """What this run's store has, whatever it is called."""
+        with closing(sqlite3.connect(self._store)) as connection:
+            return {name for (name,) in connection.execute("SELECT DISTINCT collection FROM documents")}
 
     @property
     def _store(self) -> Path:

@@ -38,7 +38,8 @@ TICK_SECONDS = 180.0  # slower than Cloud Scheduler's minute, so that events com
 LATE_SECONDS = 150.0
 CALM_SECONDS = LATE_SECONDS + TICK_SECONDS  # so that even the last message can be late, and a tick comes after it
 LONGER_IN_WEATHER = 10  # steps that came to nothing are taken up again by a tick
-FUNCTION_OF = {each.name: each.function for each in SUBSCRIPTIONS}
+PERSON = "person"  # who runs a command, and again if it came to nothing
+FUNCTION_OF = {each.name: each.function for each in SUBSCRIPTIONS} | {PERSON: PERSON}
 
 
 class EventLoop:
@@ -99,6 +100,8 @@ class Delivery:
 
     def __str__(self) -> str:
         body = self.body
+        if self.subscription == PERSON:
+            return f"{PERSON}: poolwright {' '.join(body['arguments'])}"
         return f"{self.subscription}: {body.get('kind', '') if isinstance(body, dict) else ''}".rstrip(": ")
 
 
@@ -165,6 +168,13 @@ class Flow:
     def publish(self, topic: str, body: Json) -> None:
         """Somebody publishes."""
         self.there(lambda: self.stack.world.publish(topic, json.dumps(body).encode(), {}))
+
+    def run(self, *arguments: str) -> None:
+        """Somebody runs poolwright's command line, until it ends well."""
+        data = base64.b64encode(json.dumps({"arguments": arguments}).encode()).decode()
+        stamp = self.stack.world.simulation.timestamp()
+        self.take(PERSON, {"data": data, "messageId": f"person-{len(self.answers)}", "publishTime": stamp})
+        self.settle()
 
     # Time
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from tests.chaos import dump
 from tests.chaos.flows import Story
 from tests.chaos.ground import Ground
-from tests.chaos.harness import Flow, Twist
+from tests.chaos.harness import PERSON, Flow, Twist
 from tests.chaos.outside import OutsideCall
 from tests.chaos.processes import Kill
 
@@ -43,6 +43,11 @@ class Clean:
             self.messages = tuple(str(each) for each in flow.delivered)
             self.with_heard = dump.of(flow, heard=True)
             self.without_heard = dump.of(flow, heard=False)
+
+    @property
+    def twistable(self) -> list[int]:
+        """The messages by their numbers: all but what people run, which comes once."""
+        return [number for number, each in enumerate(self.messages) if not each.startswith(PERSON)]
 
     @cached_property
     def outside(self) -> tuple[tuple[OutsideCall, ...], ...]:

@@ -18,16 +18,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from tests.chaos import pushing
 from tests.chaos.outside import OutsideCall, boundary
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions" / "main.py"
 Json = dict[str, Any]
 Say = Callable[[Json], None]
 
@@ -87,23 +83,20 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             try:
-                _deliver(request, apps[request["function"]], say)
+                _deliver(request, apps, say)
             finally:
                 os._exit(0)
         _, status = os.waitpid(child, 0)
         say({"ended": os.waitstatus_to_exitcode(status)})
 
 
-def _load() -> dict[str, Flask]:
+def _load() -> pushing.Apps:
     """The functions, and all that they import on any path."""
     import importlib
     import pkgutil
 
-    from functions_framework import create_app
-
     import poolwright.adapters
     import poolwright.services
-    from localcloud.deployment import FUNCTIONS as NAMES
     from poolwright.adapters.google_imports import compute_client
 
     for package in (poolwright.adapters, poolwright.services):
@@ -117,10 +110,10 @@ def _load() -> dict[str, Flask]:
         "google.pubsub_v1.services.publisher",
     ):
         importlib.import_module(name)
-    return {name: create_app(name, str(FUNCTIONS)) for name in NAMES}
+    return pushing.load()
 
 
-def _deliver(request: Json, app: Flask, say: Say) -> None:
+def _deliver(request: Json, apps: pushing.Apps, say: Say) -> None:
     """In the child: one push."""
     os.environ.update(request["env"])
     from poolwright import bootstrap
@@ -132,7 +125,7 @@ def _deliver(request: Json, app: Flask, say: Say) -> None:
     bootstrap._of_process = lambda: ports  # type: ignore[assignment]
     kill = request["kill"]
     with boundary(Executioner(say, (kill[0], kill[1]) if kill else None)):
-        say({"status": app.test_client().post("/", json=request["body"]).status_code})
+        say({"status": pushing.push(apps, request["function"], request["body"])})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,17 @@
+"""What a flow is called, where it plays, and how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.chaos.harness import Flow
+
+
+@dataclass(frozen=True)
+class Story:
+    """A flow by its name; `world` names its world file and its folder of environments."""
+
+    name: str
+    world: str
+    play: Callable[[Flow], None]
