@@ -7,7 +7,7 @@ high-level client's threads and batches would only cost start-up time. PUBSUB_EM
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import TIMEOUT, translated
 
 HOST = "pubsub.googleapis.com"
+_MESSAGES_A_CALL = 1000  # https://cloud.google.com/pubsub/quotas#resource_limits
 
 
 class PubSub:
@@ -33,7 +34,15 @@ class PubSub:
 
     @translated()
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> str:
+        return self._publish(topic, [(data, attributes or {})])[0]
+
+    @translated()
+    def publish_all(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> None:
+        for start in range(0, len(messages), _MESSAGES_A_CALL):
+            self._publish(topic, messages[start : start + _MESSAGES_A_CALL])
+
+    def _publish(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[str]:
         name = topic if "/" in topic else f"projects/{self._project}/topics/{topic}"
-        message = {"data": data, "attributes": dict(attributes or {})}
-        answer = self._client.publish(request={"topic": name, "messages": [message]}, retry=None, timeout=TIMEOUT)
-        return str(answer.message_ids[0])
+        bodies = [{"data": data, "attributes": dict(attributes)} for data, attributes in messages]
+        answer = self._client.publish(request={"topic": name, "messages": bodies}, retry=None, timeout=TIMEOUT)
+        return [str(each) for each in answer.message_ids]

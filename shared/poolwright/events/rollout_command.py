@@ -30,6 +30,7 @@ class RolloutCommand:
     rollout: str | None  # None: the environment's current one
     requester: str
     reason: str
+    groups: tuple[str, ...] = ()  # of start and rollback: `group` or `zone/group`; none: all
 
 
 class _Command(TypedDict):
@@ -39,12 +40,13 @@ class _Command(TypedDict):
     rollout: NotRequired[str | None]
     requester: NotRequired[str | None]
     reason: NotRequired[str | None]
+    groups: NotRequired[list[str] | None]
 
 
 _FIELDS = tuple(_Command.__annotations__)
 _REMEDY = (
     f"Publish the command again as a JSON object with action (one of {', '.join(ACTIONS)}) and environment; "
-    "runId, rollout, requester and reason are optional"
+    "runId, rollout, groups, requester and reason are optional"
 )
 
 
@@ -60,6 +62,11 @@ def decode(message: Message) -> RolloutCommand:
         raise Refused("runId", "is no run id: they count from 1", _REMEDY)
     if not command["environment"]:
         raise Refused("environment", "is empty", _REMEDY)
+    groups = tuple(dict.fromkeys(command.get("groups") or ()))
+    if groups and command["action"] not in ("start", "rollback"):
+        raise Refused("groups", f"cannot be chosen for {command['action']}, which is of a whole rollout", _REMEDY)
+    if not all(groups):
+        raise Refused("groups", "has an empty name", _REMEDY)
     return RolloutCommand(
         message_id=message.id,
         publish_time=message.publish_time,
@@ -70,4 +77,5 @@ def decode(message: Message) -> RolloutCommand:
         rollout=command.get("rollout") or None,
         requester=command.get("requester") or "",
         reason=command.get("reason") or "",
+        groups=groups,
     )

@@ -27,6 +27,16 @@ def obey(rollout: Rollout, action: Action, *, sent: tuple[str, str], who: str) -
     return msgspec.structs.replace(changed, commanded=sent, reason=f"{_DONE[action]}{by}")
 
 
+def left_behind(rollout: Rollout) -> list[str]:
+    """The groups that an abort leaves in the middle, and that are to be left alone until a later rollout takes them."""
+    untouched = "mutated" if rollout.kind == "roll-back" else ""
+    return [
+        target.group
+        for target in rollout.targets
+        if target.state == "rolled back" or (target.touched and target.state != untouched)
+    ]
+
+
 def _pause(rollout: Rollout) -> Rollout:
     if rollout.finished or rollout.phase in ("rolling back", "offered"):
         raise NotNow(f"the rollout is {rollout.phase}; only one under way can be paused")
@@ -36,7 +46,7 @@ def _pause(rollout: Rollout) -> Rollout:
 def _resume(rollout: Rollout) -> Rollout:
     if rollout.finished or rollout.phase == "rolling back":
         raise NotNow(f"the rollout is {rollout.phase}; there is nothing to resume")
-    return msgspec.structs.replace(rollout, paused=False)
+    return msgspec.structs.replace(rollout, paused=False, asked_time=0)
 
 
 def _abort(rollout: Rollout) -> Rollout:
@@ -48,7 +58,7 @@ def _abort(rollout: Rollout) -> Rollout:
 def _rollback(rollout: Rollout) -> Rollout:
     if rollout.phase in ("rolled back", "rolling back", "superseded"):
         raise NotNow(f"the rollout is {rollout.phase}")
-    return msgspec.structs.replace(rollout, phase="rolling back", paused=False)
+    return msgspec.structs.replace(rollout, phase="rolling back", paused=False, asked_time=0)
 
 
 _CHANGES = {"pause": _pause, "resume": _resume, "abort": _abort, "rollback": _rollback}

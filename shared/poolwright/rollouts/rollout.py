@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from poolwright.entries import Entry
+from poolwright.rollouts.gates.result import GateResult
 
 SCHEMA = 2  # 1: targets only in the rollout's document, one changed after the other, records written beside it
 
@@ -25,6 +26,7 @@ TargetState = Literal["waiting", "changing", "mutated", "failed", "refused", "go
 TOUCHED: frozenset[TargetState] = frozenset({"changing", "mutated", "failed", "going back", "stuck"})
 Verdict = Literal["", "passed", "unproven", "failed"]
 Kind = Literal["rollout", "roll-back"]
+Todo = Literal["", "mutate", "replace", "roll back", "look"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,15 +62,16 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
-    """Groups changed together. Times are seconds since the epoch, 0 for not yet. `not_ready`: how many nodes of each of
-    its pools were NotReady when it began."""
+    """Groups changed together. Times are seconds since the epoch, 0 for not yet. `baseline`: how many nodes of its
+    pools were NotReady when it began, None where nobody counted; `results`: what the gates said of it last."""
 
     name: str
     targets: tuple[Target, ...]
     began: float = 0
     verified: float = 0
     verdict: Verdict = ""
-    not_ready: Mapping[str, int] = {}
+    baseline: int | None = None
+    results: tuple[GateResult, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +138,13 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> bool:
-        """Finished, no canary node is left behind, and all of it is recorded."""
-        return self.finished and not self.canary and not self.outbox
+        """Finished, nothing is under way or left behind, and all of it is recorded."""
+        return self.finished and not self.canary and not self.outbox and not self.unsettled
+
+    @property
+    def proven(self) -> bool:
+        """A node booted the image and was healthy until the bake of its wave ended."""
+        return bool(self.proved) or any(wave.verdict == "passed" for wave in self.waves)
 
     @property
     def current(self) -> Wave:
@@ -152,20 +160,32 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     def unsettled(self) -> tuple[Target, ...]:
         """The targets at which something is still to be done in this phase."""
         if self.phase == "mutating":
-            return tuple(target for target in self.current.targets if not self._is_changed(target))
+            among = self.current.targets
+        elif self.phase == "rolling back" or self.finished:
+            among = self.targets
+        else:
+            return ()
+        return tuple(target for target in among if self._left(target))
+
+    def left_to_do(self, target: Target) -> Todo:
+        """What is still to be done at one target. A wave is given up at its first failure, so `failed` is settled."""
+        if self.phase == "mutating" and all(each.group != target.group for each in self.current.targets):
+            return ""
+        return self._left(target)
+
+    def _left(self, target: Target) -> Todo:
+        whole = self.policy.node_policy == "new-nodes-only" or target.replaced
+        if self.finished:
+            return "look" if target.state in ("changing", "going back") else ""
+        if self.phase == "mutating":
+            if target.state in ("waiting", "changing"):
+                return "mutate"
+            return "replace" if target.state == "mutated" and not whole else ""
         if self.phase == "rolling back":
-            return tuple(target for target in self.targets if not self._is_back(target))
-        return ()
-
-    def _is_changed(self, target: Target) -> bool:
-        if target.state == "mutated":
-            return target.replaced or self.policy.node_policy == "new-nodes-only"
-        return target.state in ("failed", "refused", "rolled back")
-
-    def _is_back(self, target: Target) -> bool:
-        if target.state == "rolled back":
-            return target.replaced or self.policy.node_policy == "new-nodes-only"
-        return target.state == "stuck" or not target.touched
+            if target.touched and target.state != "stuck":
+                return "roll back"
+            return "replace" if target.state == "rolled back" and not whole else ""
+        return ""
 
 
 def encode(rollout: Rollout) -> dict[str, Any]:

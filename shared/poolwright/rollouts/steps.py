@@ -2,45 +2,36 @@
 
 mutating -> verifying -> baking -> next wave: mutating ... -> done
 any of them, when a gate fails or a person says so -> rolling back -> rolled back
+
+Whoever calls gives the rollout with its targets as they are now (`services/progress.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from poolwright.rollouts.gate import BootedNode, Failed, NotYet, Unproven, judge
-from poolwright.rollouts.rollout import Phase, Rollout, Target, TargetState, Verdict, Wave
+from poolwright.rollouts import canary, ends
+from poolwright.rollouts.gates.evidence import Evidence
+from poolwright.rollouts.gates.judgement import Judgement, judge
+from poolwright.rollouts.rollout import Rollout, Target
+
+ASK_AGAIN_SECONDS = 50.0  # a tick asks again for what is not settled; anything that comes sooner is a repeat
 
 
 @dataclass(frozen=True)
-class Mutate:
-    """Point this group at our template."""
-
-    target: Target
+class BeginWave:
+    """Look at the image and the nodes, and begin."""
 
 
 @dataclass(frozen=True)
-class RollBack:
-    """Point this group back at the latest GKE template."""
+class Ask:
+    """Ask for a step at each of these targets: one message each."""
 
-    target: Target
-
-
-@dataclass(frozen=True)
-class AddCanary:
-    """Add one node to this group, so that something boots the image."""
-
-    target: Target
-
-
-@dataclass(frozen=True)
-class RemoveCanary:
-    """Take that node away again."""
-
-    target: Target
+    targets: tuple[Target, ...]
 
 
 @dataclass(frozen=True)
@@ -51,13 +42,20 @@ class Become:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Nothing to do before the next tick, and `reason` says in the document why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Nothing to do before the next tick."""
 
     reason: str
 
 
-Step = Mutate | RollBack | AddCanary | RemoveCanary | Become | Wait
+Step = BeginWave | Ask | canary.Step | Become | Hold | Wait
 
 
 def looks_at_nodes(rollout: Rollout) -> bool:
@@ -65,130 +63,110 @@ def looks_at_nodes(rollout: Rollout) -> bool:
     return not rollout.paused and rollout.phase in ("verifying", "baking")
 
 
-def next_step(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step:
-    """`nodes`: members of the current wave's changed groups that were made from our template."""
-    if rollout.finished and rollout.canary:
-        return RemoveCanary(_canary_target(rollout))
-    if rollout.finished or rollout.phase == "offered":
-        return Wait(f"the rollout is {rollout.phase}")
+def next_step(rollout: Rollout, seen: Evidence | None, *, now: float, closed: str = "", behind: str = "") -> Step:
+    """`seen`: what the current wave shows, where `looks_at_nodes`; `closed`: why no wave may begin now; `behind`: which
+    older rollout has to end first."""
+    if rollout.canary and (rollout.finished or rollout.phase == "rolling back"):
+        return canary.Remove(proved=False)
+    if rollout.finished:
+        return _ask(rollout, now=now) if rollout.unsettled else Wait(f"the rollout is {rollout.phase}")
+    if rollout.phase == "offered":
+        return Wait("the rollout waits for a person's start")
     if rollout.phase == "rolling back":
-        return _roll_back(rollout)
+        return _roll_back(rollout, now=now)
     if rollout.paused:
         return Wait("the rollout is paused")
     if rollout.phase == "mutating":
-        return _mutate(rollout, now=now)
-    return _watch(rollout, nodes, now=now)
+        return _mutate(rollout, now=now, closed=closed, behind=behind)
+    if seen is None:
+        raise AssertionError(f"{rollout.id} is {rollout.phase}, and nobody looked at its nodes")
+    return _verify(rollout, seen, now=now) if rollout.phase == "verifying" else _bake(rollout, seen, now=now)
 
 
-def _mutate(rollout: Rollout, *, now: float) -> Step:
+def begun(
+    rollout: Rollout, *, now: float, facts: Mapping[str, Any], baseline: int | None = None, problem: str = ""
+) -> Rollout:
+    """The rollout once its wave has begun; `problem`: why its image cannot be used after all."""
+    if problem:
+        return ends.failed(rollout, problem)
+    wave = msgspec.structs.replace(rollout.current, began=now, baseline=baseline)
+    reason = f"{len(wave.targets)} groups of {wave.name} are to be changed"
+    return msgspec.structs.replace(ends.with_wave(rollout, wave), facts=facts, asked_time=0, reason=reason)
+
+
+def asked(rollout: Rollout, *, now: float) -> Rollout:
+    """The rollout once its unsettled targets were asked for."""
+    return msgspec.structs.replace(rollout, asked_time=now)
+
+
+def _mutate(rollout: Rollout, *, now: float, closed: str, behind: str) -> Step:
     wave = rollout.current
+    if behind:
+        return Hold(f"{wave.name} waits: {behind}")
     if not wave.began:
-        return Become(_with_wave(rollout, msgspec.structs.replace(wave, began=now)))
-    waiting = [target for target in wave.targets if target.state == "waiting"]
-    if waiting:
-        return Mutate(waiting[0])
+        return Hold(f"{wave.name} waits: {closed}") if closed else BeginWave()
+    failed = [target for target in wave.targets if target.state == "failed"]
+    if failed:
+        return Become(ends.failed(rollout, failed[0].reason))
+    if rollout.unsettled:
+        return _ask(rollout, now=now)
+    if not any(target.state == "mutated" for target in wave.targets):
+        return Become(ends.wave_over(rollout, "unproven", f"no group of {wave.name} took the image"))
     return Become(msgspec.structs.replace(rollout, phase="verifying", reason="its groups are changed"))
 
 
-def _watch(rollout: Rollout, nodes: Sequence[BootedNode], *, now: float) -> Step:
-    wave = rollout.current
-    changed = [target for target in wave.targets if target.state == "mutated"]
-    if rollout.phase == "verifying" and rollout.policy.canary_node and changed and not rollout.proved:
-        if not rollout.canary:
-            return AddCanary(changed[0])
-        if not any(node.name == rollout.canary for node in nodes):
-            if now - wave.began > rollout.policy.node_ready_seconds:
-                return Become(_fail(rollout, f"the canary node {rollout.canary} was not made"))
-            return Wait(f"the canary node {rollout.canary} is being made")
-    judgement = judge(rollout, nodes, now=now)
-    if isinstance(judgement, Failed):
-        return Become(_fail(rollout, judgement.reason))
-    if rollout.phase == "verifying":
-        if isinstance(judgement, NotYet):
-            return Wait(judgement.reason)
-        seen = msgspec.structs.replace(wave, verified=now)
-        baking = _with_wave(rollout, seen)
-        return Become(msgspec.structs.replace(baking, phase="baking", reason=judgement.reason))
+def _verify(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
+    judgement = judge(seen)
+    if judgement.verdict == "failed":
+        return Become(ends.failed(_judged(rollout, judgement), judgement.reason))
+    if not rollout.proven and (step := canary.next_step(rollout, seen, now=now)):
+        return _held(rollout, step.reason) if isinstance(step, canary.Without) else step
+    if judgement.verdict == "not yet":
+        return _held(rollout, judgement.reason)
+    baking = _judged(rollout, judgement)
+    baking = ends.with_wave(baking, msgspec.structs.replace(baking.current, verified=now))
+    return Become(msgspec.structs.replace(baking, phase="baking", reason=judgement.reason))
+
+
+def _bake(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
+    wave, judgement = rollout.current, judge(seen)
+    if judgement.verdict == "failed":
+        return Become(ends.failed(_judged(rollout, judgement), judgement.reason))
+    if judgement.verdict == "unproven" and not rollout.proven:
+        again = msgspec.structs.replace(rollout, phase="verifying", reason="its node was gone before the bake ended")
+        return Become(again)
     left = wave.verified + rollout.policy.bake_seconds - now
     if left > 0:
         return Wait(f"{wave.name} bakes for {left:.0f} s more")
-    if isinstance(judgement, NotYet):
+    if judgement.verdict == "not yet":
         return Wait(judgement.reason)
     if rollout.canary:
-        return RemoveCanary(_canary_target(rollout))
-    return Become(_next_wave(rollout, "unproven" if isinstance(judgement, Unproven) else "passed", judgement.reason))
+        return canary.Remove(proved=canary.is_healthy(rollout, seen))
+    over = _judged(rollout, judgement)
+    if judgement.verdict == "passed":
+        return Become(ends.wave_over(over, "passed", judgement.reason))
+    if rollout.proved and not any(each.verdict == "passed" for each in rollout.waves):
+        reason = f"canary node {rollout.proved} booted the image and was healthy until its bake ended"
+        return Become(ends.wave_over(over, "passed", reason))
+    return Become(ends.wave_over(over, "unproven", judgement.reason))
 
 
-def _next_wave(rollout: Rollout, verdict: Verdict, reason: str) -> Rollout:
-    if rollout.proved and any(target.group == rollout.canary_group for target in rollout.current.targets):
-        verdict, reason = (
-            "passed",
-            f"canary node {rollout.proved} booted the image and was healthy until its bake ended",
-        )
-    judged = _with_wave(rollout, msgspec.structs.replace(rollout.current, verdict=verdict))
-    if rollout.wave + 1 < len(rollout.waves):
-        return msgspec.structs.replace(judged, wave=rollout.wave + 1, phase="mutating", reason=reason)
-    return msgspec.structs.replace(judged, phase="done", reason=summary(judged))
+def _roll_back(rollout: Rollout, *, now: float) -> Step:
+    if rollout.unsettled:
+        return _ask(rollout, now=now)
+    return Become(ends.rolled_back(rollout))
 
 
-def summary(rollout: Rollout) -> str:
-    """What a finished rollout came to, in a sentence. An idle wave is called unproven."""
-    changed = sum(target.state == "mutated" for target in rollout.targets)
-    refused = sum(target.state == "refused" for target in rollout.targets)
-    unproven = [wave.name for wave in rollout.waves if wave.verdict == "unproven"]
-    text = f"{changed} groups on run {rollout.run_id}"
-    if refused:
-        text += f", {refused} refused"
-    if unproven:
-        text += f"; unproven, as no node booted there: {', '.join(unproven)}"
-    return text
+def _ask(rollout: Rollout, *, now: float) -> Step:
+    left = rollout.unsettled
+    if now - rollout.asked_time < ASK_AGAIN_SECONDS:
+        return Wait(f"{len(left)} groups are under way")
+    return Ask(left)
 
 
-def _fail(rollout: Rollout, reason: str) -> Rollout:
-    judged = _with_wave(rollout, msgspec.structs.replace(rollout.current, verdict="failed"))
-    phase: Phase = "rolling back" if rollout.policy.roll_back_on_failure else "failed"
-    return msgspec.structs.replace(judged, phase=phase, reason=reason)
+def _held(rollout: Rollout, reason: str) -> Step:
+    return Wait(reason) if rollout.reason == reason else Hold(reason)
 
 
-def _roll_back(rollout: Rollout) -> Step:
-    if rollout.canary:
-        return RemoveCanary(_canary_target(rollout))
-    mutated = [target for target in reversed(rollout.targets) if target.state == "mutated"]
-    if mutated:
-        return RollBack(mutated[0])
-    return Become(msgspec.structs.replace(rollout, phase="rolled back"))
-
-
-def settled(rollout: Rollout, target: Target, *, state: TargetState, reason: str = "") -> Rollout:
-    """The rollout after something was done about one target."""
-    fresh = msgspec.structs.replace(target, state=state, reason=reason)
-    return msgspec.structs.replace(
-        rollout,
-        waves=tuple(
-            msgspec.structs.replace(
-                wave, targets=tuple(fresh if each.group == target.group else each for each in wave.targets)
-            )
-            for wave in rollout.waves
-        ),
-    )
-
-
-def _canary_target(rollout: Rollout) -> Target:
-    return next(target for target in rollout.targets if target.group == rollout.canary_group)
-
-
-def with_canary(rollout: Rollout, target: Target, name: str) -> Rollout:
-    """The rollout once its canary node was asked for in the target's group."""
-    reason = f"canary node {name} was asked for"
-    return msgspec.structs.replace(rollout, canary=name, canary_group=target.group, reason=reason)
-
-
-def without_canary(rollout: Rollout) -> Rollout:
-    """The rollout once its canary node was taken away; it proved the image if its bake ended well."""
-    proved = rollout.canary if rollout.phase == "baking" else ""
-    return msgspec.structs.replace(rollout, canary="", proved=proved)
-
-
-def _with_wave(rollout: Rollout, wave: Wave) -> Rollout:
-    waves = tuple(wave if index == rollout.wave else each for index, each in enumerate(rollout.waves))
-    return msgspec.structs.replace(rollout, waves=waves)
+def _judged(rollout: Rollout, judgement: Judgement) -> Rollout:
+    return ends.with_wave(rollout, msgspec.structs.replace(rollout.current, results=judgement.results))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from poolwright.environments import Environment
 
 COLLECTION = "environments"
+FACTS = (
+    "selfLink", "name", "labels", "family", "architecture", "diskSizeGb", "status", "deprecated", "guestOsFeatures",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,30 @@ def release(ports: Ports, environment: str, *, run_id: int, image: str, groups: 
             return
 
 
-def hold(ports: Ports, environment: str, *, group: str, why: str) -> None:
-    """A group was rolled back: it stays there until a later rollout takes it."""
-    while True:
+def hold(ports: Ports, environment: str, *, groups: Iterable[str], why: str) -> None:
+    """Groups were rolled back: they stay there until a later rollout takes them. One write, however many they are."""
+    fresh = dict.fromkeys(groups, why)
+    while fresh:
         stored = ports.store.get(COLLECTION, environment)
         body: Json = stored.body if stored else {"runId": 0, "image": ""}
-        held = body.get("held", {}) | {group: why}
+        held = body.get("held", {}) | fresh
         if body.get("held", {}) == held or _written(ports, environment, body | {"held": held}, stored):
             return
 
 
 def image(ports: Ports, environment: Environment, name: str) -> BootImage | None:
     """The image by name, None where it is gone."""
+    found = facts(ports, environment, name)
+    return None if found is None else BootImage.read(found)
+
+
+def facts(ports: Ports, environment: Environment, name: str) -> Json | None:
+    """What `BootImage.read` needs of the image of this name, as Compute shows it; None where it is gone."""
     try:
-        return BootImage.read(ports.compute.image(environment.project, name))
+        raw = ports.compute.image(environment.project, name)
     except Missing:
         return None
+    return {key: raw[key] for key in FACTS if key in raw}
 
 
 def _written(ports: Ports, key: str, body: Json, stored: Stored | None) -> bool:

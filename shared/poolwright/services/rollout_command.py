@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.events.rollout_command import RolloutCommand
-from poolwright.rollouts import commands
+from poolwright.rollouts import commands, outbox
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import released, start_rollout, stop
+from poolwright.services import progress, released, roll_back_groups, start_rollout, stop
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
@@ -23,26 +25,37 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
     """Change the rollout's document, then ask for its next step. Irrelevant, Refused, Weather."""
     if event.action == "start":
         return _start(ports, _environment(ports, event), event)
+    if event.action == "rollback" and event.groups:
+        return roll_back_groups.start(
+            ports, environment=_environment(ports, event), groups=event.groups, cause=_cause(event), sent=_sent(event),
+            requester=event.requester,
+        )  # fmt: skip
     rollout = _meant(ports, event)
+    if rollout.commanded == _sent(event):  # somebody died before he could ask
+        publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
+        return f"{rollout.id}: {event.action} was obeyed already"
+    live = progress.merged(ports, rollout)
     try:
-        changed = commands.obey(rollout, event.action, sent=_sent(event), who=event.requester)
+        changed = commands.obey(live, event.action, sent=_sent(event), who=event.requester)
     except commands.NotNow as reason:
         record(
             ports, kind="command", subject=rollout.id, what=f"{event.action} changed nothing", why=str(reason),
-            cause=_cause(event), once=event.message_id, requester=event.requester,
+            cause=_cause(event), once=event.message_id, requester=event.requester, environment=rollout.environment,
         )  # fmt: skip
         raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
     if changed.phase == "aborted":  # held first: whoever dies here is asked again, and nothing heals what he stopped
-        for target in changed.targets:
-            if target.state == "mutated":
-                released.hold(ports, changed.environment, group=target.group, why=f"{changed.id} was aborted")
-    _replace(ports, rollout, changed)
-    record(
-        ports, kind="command", subject=rollout.id, what=changed.reason, why=event.reason, cause=_cause(event),
-        once=event.message_id, requester=event.requester,
-    )  # fmt: skip
+        released.hold(ports, changed.environment, groups=commands.left_behind(live), why=f"{live.id} was aborted")
+    _replace(ports, rollout, _noted(ports, event, rollout, changed))
     publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
     return f"{rollout.id}: {changed.reason}"
+
+
+def _noted(ports: Ports, event: RolloutCommand, before: Rollout, after: Rollout) -> Rollout:
+    """The rollout with the record of the command."""
+    return outbox.entered(
+        after, now=ports.clock.now(), kind="command", what=after.reason, why=event.reason, cause=_cause(event),
+        requester=event.requester, before=outbox.place(before), after=outbox.place(after),
+    )  # fmt: skip
 
 
 def _environment(ports: Ports, event: RolloutCommand) -> Environment:
@@ -65,12 +78,13 @@ def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str
     if same and same[-1].phase != "offered":
         raise Irrelevant(f"{same[-1].id} is under way already ({same[-1].phase})")
     if same:
-        import msgspec
-
+        if event.groups:
+            remedy = "Start it without groups; or abort it, then start the groups"
+            raise Refused("groups", f"{same[-1].id} is offered for all groups", remedy)
         begun = msgspec.structs.replace(
             same[-1], phase="mutating", commanded=_sent(event), requester=event.requester, reason="started by a person"
         )
-        _replace(ports, same[-1], begun)
+        _replace(ports, same[-1], _noted(ports, event, same[-1], begun))
         publish(ports, rollout_work(begun.id, cause="command start"))
         return f"{begun.id}: started by a person"
     key = f"{environment.name}-{image.run_id}"
@@ -78,7 +92,7 @@ def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str
         key += "-" + hashlib.sha256(event.message_id.encode()).hexdigest()[:6]
     return start_rollout.start(
         ports, environment=environment, image=image, key=key, cause=_cause(event), requester=event.requester,
-        asked_by_a_person=True, commanded=_sent(event),
+        asked_by_a_person=True, commanded=_sent(event), groups=event.groups,
     )  # fmt: skip
 
 
@@ -90,9 +104,10 @@ def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> Boo
             images.append(BootImage.read(raw))
         except ValueError:
             continue
-    wanted = [each for each in images if event.run_id in (None, each.run_id)]
+    run_id = environment.run_id if event.run_id is None else event.run_id
+    wanted = [each for each in images if run_id in (None, each.run_id)]
     if not wanted:
-        which = "" if event.run_id is None else f" of run {event.run_id}"
+        which = "" if run_id is None else f" of run {run_id}"
         have = ", ".join(str(each.run_id) for each in images)
         remedy = f"Use one of the runs that have one: {have}" if have else "Build one first, and wait until it is ready"
         raise Refused("runId", f"{environment.name} has no boot image{which}", remedy)
@@ -113,7 +128,8 @@ def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
         remedy = f"Use one of its rollouts: {have}" if have else "It has none yet: start one, by action start"
         raise Refused("rollout", f"{event.environment} has no such rollout", remedy)
     unfinished = [each for each in named if not each.finished]
-    return (unfinished or named)[-1]
+    whole = [each for each in named if each.kind == "rollout"]
+    return (unfinished or whole or named)[-1]
 
 
 def _replace(ports: Ports, before: Rollout, after: Rollout) -> None:

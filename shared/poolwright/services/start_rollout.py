@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage
-from poolwright.rollouts import plan
-from poolwright.rollouts.rollout import Policy, Rollout, Target, Wave, decode, encode
+from poolwright.rollouts import outbox, plan
+from poolwright.rollouts.rollout import Policy, Rollout, Target, decode, encode
 from poolwright.services.ports import Conflict, Missing, Ports
-from poolwright.services.records import record
+from poolwright.services.records import record, tell
 from poolwright.services.work import publish, rollout_work
+from poolwright.verdicts import Refused
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -33,34 +35,33 @@ def start(
     requester: str = "",
     asked_by_a_person: bool = False,
     commanded: tuple[str, str] = ("", ""),
+    groups: Sequence[str] = (),
 ) -> str:
     """Store the rollout `key` and ask for its first step; a sentence. A second start of the same key does nothing.
 
-    The environment's mode rules: `observe` only records, `offer` waits for a person's start, `act` begins.
+    The environment's mode rules: `observe` only records, `offer` waits for a person's start, `act` begins. Another run
+    than the environment is pinned to goes nowhere. `groups`: the names of those that are meant, all if none. Refused.
     """
+    if environment.run_id not in (None, image.run_id):
+        return _pinned(ports, environment, image, key, cause=cause, asked_by_a_person=asked_by_a_person)
     if environment.mode == "observe":
         what = f"run {image.run_id} would be rolled out; mode is observe"
-        record(ports, kind="rollout", subject=key, what=what, cause=cause)
-        return f"{key}: {what}"
-    waves, excluded = _planned(ports, environment)
-    if not waves:
+        return _nowhere(ports, environment, key, what, cause=cause, requester=requester)
+    targets, excluded = targets_of(ports, environment)
+    if groups:
+        targets = plan.chosen(targets, groups, excluded=excluded)
+    if not targets:
         what = f"run {image.run_id} goes nowhere: {environment.name} has no GPU node pool that is not excluded"
-        record(ports, kind="rollout", subject=key, what=what, cause=cause)
-        return f"{key}: {what}"
-    policy = environment.rollout
+        return _nowhere(ports, environment, key, what, cause=cause, requester=requester)
     rollout = Rollout(
         id=key,
         environment=environment.name,
         run_id=image.run_id,
         image=image.name,
-        waves=waves,
-        policy=Policy(
-            bake_seconds=policy.bake_seconds,
-            node_ready_seconds=policy.node_ready_seconds,
-            canary_node=policy.canary_node,
-            roll_back_on_failure=policy.on_failure == "rollBack",
-        ),
+        waves=plan.waves(targets, fractions=environment.rollout.waves),
+        policy=policy_of(environment),
         phase="mutating" if environment.mode == "act" or asked_by_a_person else "offered",
+        chosen=bool(groups),
         excluded=excluded,
         requester=requester,
         cause=cause,
@@ -68,23 +69,52 @@ def start(
         created=ports.clock.now(),
         reason="planned",
     )
-    try:
-        ports.store.put(COLLECTION, key, encode(rollout), version=None)
-    except Conflict:
-        publish(ports, rollout_work(key, cause=cause))
-        return f"{key} was started already"
-    groups = sum(len(wave.targets) for wave in waves)
-    record(
-        ports, kind="rollout", subject=key, what=f"{rollout.phase}: {groups} groups in {len(waves)} waves",
-        cause=cause, once="planned", requester=requester, runId=image.run_id, excluded=excluded,
+    what = f"{rollout.phase}: {len(targets)} groups in {len(rollout.waves)} waves"
+    return store(ports, rollout, what=what)
+
+
+def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
+    """Store a new rollout with its first record, and ask for its first step; a sentence."""
+    rivals = [each for each in all_of(ports, rollout.environment) if not each.finished and each.id != rollout.id]
+    begun = [each.id for each in rivals if each.phase not in ("offered", "rolling back")]
+    supersedes = "" if rollout.phase == "offered" or rollout.kind == "roll-back" else ", ".join(begun)
+    noted = outbox.entered(
+        rollout, now=rollout.created, cause=rollout.cause, what=what, requester=rollout.requester,
+        why=f"supersedes {supersedes}" if supersedes else rollout.reason, after=outbox.place(rollout),
+        excluded=rollout.excluded,
     )  # fmt: skip
+    try:
+        ports.store.put(COLLECTION, rollout.id, encode(noted), version=None)
+    except Conflict:
+        publish(ports, rollout_work(rollout.id, cause=rollout.cause))
+        return f"{rollout.id} was started already"
     if rollout.phase == "offered":
-        return f"{key} waits for a person's start"
-    publish(ports, rollout_work(key, cause=cause))
-    return f"{key} begins: {groups} groups in {len(waves)} waves"
+        tell(ports, noted.outbox)  # a tick does not come by while it waits
+        return f"{rollout.id} waits for a person's start"
+    for each in rivals:
+        if each.id in begun:
+            publish(ports, rollout_work(each.id, cause=f"superseded by {rollout.id}"))
+    publish(ports, rollout_work(rollout.id, cause=rollout.cause))
+    return f"{rollout.id} begins: {what.partition(': ')[2]}"
 
 
-def _planned(ports: Ports, environment: Environment) -> tuple[tuple[Wave, ...], dict[str, str]]:
+def policy_of(environment: Environment) -> Policy:
+    """What a rollout keeps of its environment's policy."""
+    policy = environment.rollout
+    return Policy(
+        bake_seconds=policy.bake_seconds,
+        node_ready_seconds=policy.node_ready_seconds,
+        canary_node=policy.canary_node,
+        roll_back_on_failure=policy.on_failure == "rollBack",
+        node_policy=policy.node_policy,
+        max_unavailable=policy.max_unavailable,
+        max_surge=policy.max_surge,
+        drain_seconds=policy.drain_seconds,
+    )
+
+
+def targets_of(ports: Ports, environment: Environment) -> tuple[list[Target], dict[str, str]]:
+    """Every instance group of the environment's GPU pools, as GKE says now, and which pools are left alone, and why."""
     targets: list[Target] = []
     excluded: dict[str, str] = {}
     for ref in environment.cluster_refs():
@@ -94,7 +124,7 @@ def _planned(ports: Ports, environment: Environment) -> tuple[tuple[Wave, ...], 
             excluded[str(ref)] = "GKE knows no such cluster"
             continue
         for pool in pools:
-            if not pool.takes_boot_images:
+            if not pool.accelerators:
                 continue
             why = environment.exclude.excludes(
                 pool=pool.ref.name,
@@ -106,4 +136,21 @@ def _planned(ports: Ports, environment: Environment) -> tuple[tuple[Wave, ...], 
                 excluded[str(pool.ref)] = why
                 continue
             targets += [Target(group=str(group), pool=str(pool.ref)) for group in pool.groups]
-    return plan.waves(targets, fractions=environment.rollout.waves), excluded
+    return targets, excluded
+
+
+def _pinned(
+    ports: Ports, environment: Environment, image: BootImage, key: str, *, cause: str, asked_by_a_person: bool
+) -> str:
+    why = f"{environment.name} is pinned to run {environment.run_id}"
+    if asked_by_a_person:
+        remedy = f"Start run {environment.run_id}, or change runId in environments/{environment.name}.yaml"
+        raise Refused("runId", f"is {image.run_id}, but {why}", remedy)
+    return _nowhere(ports, environment, key, f"run {image.run_id} is not rolled out: {why}", cause=cause, requester="")
+
+
+def _nowhere(ports: Ports, environment: Environment, key: str, what: str, *, cause: str, requester: str) -> str:
+    record(
+        ports, kind="rollout", subject=key, what=what, cause=cause, requester=requester, environment=environment.name,
+    )  # fmt: skip
+    return f"{key}: {what}"

@@ -1,10 +1,10 @@
-"""One bounded step of one rollout, group or provisioner; if there is a next one, it is another message."""
+"""One bounded step of one rollout, target, group or provisioner; if there is a next one, it is another message."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, Work
+from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, TargetWork, Work
 from poolwright.services import leases, stop
 from poolwright.services.ports import Ports
 from poolwright.services.work import Done, publish
@@ -28,6 +28,8 @@ def handle(work: Work, ports: Ports) -> str:
 def _name(work: Work) -> str:
     if isinstance(work, RolloutWork):
         return f"step/rollout/{work.rollout}"
+    if isinstance(work, TargetWork):
+        return f"step/target/{work.rollout}|{work.group}"
     if isinstance(work, GroupWork):
         return f"step/group/{work.project}/{work.zone}/{work.name}"
     return f"step/provisioner/{work.project}/{work.location}/{work.cluster}/{work.name}"
@@ -43,6 +45,10 @@ def _take(work: Work, ports: Ports) -> Done:
         from poolwright.services import advance_rollout
 
         return advance_rollout.handle(work, ports)
+    if isinstance(work, TargetWork):
+        from poolwright.services import change_target
+
+        return change_target.handle(work, ports)
     if isinstance(work, GroupWork):
         from poolwright.services import mutate_group
 

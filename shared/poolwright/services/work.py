@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poolwright.events import work
@@ -21,6 +22,11 @@ def publish(ports: Ports, item: work.Work) -> None:
     """Ask for a step. Weather."""
     data, attributes = work.encode(item)
     ports.publisher.publish(ports.work_topic, data, attributes)
+
+
+def publish_all(ports: Ports, items: Sequence[work.Work]) -> None:
+    """Ask for many steps. Weather."""
+    ports.publisher.publish_all(ports.work_topic, [work.encode(item) for item in items])
 
 
 def group_work(group: GroupRef, pool: PoolRef, *, cause: str) -> work.GroupWork:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -12,115 +11,128 @@ from hypothesis import strategies as st
 
 from poolwright.rollouts import plan, steps
 from poolwright.rollouts.commands import Action, NotNow, obey
-from poolwright.rollouts.gate import BootedNode
-from poolwright.rollouts.rollout import Policy, Rollout, Target, decode, encode
-
-
-def targets(count: int) -> list[Target]:
-    return [Target(group=f"projects/p/zones/z/instanceGroupManagers/g{index}", pool="pool") for index in range(count)]
-
-
-def rollout(*, groups: int = 4, canary: bool = True, roll_back: bool = True) -> Rollout:
-    return Rollout(
-        id="dev-42",
-        environment="dev",
-        run_id=42,
-        image="poolwright-dev-42",
-        waves=plan.waves(targets(groups), fractions=(0.5, 1.0)),
-        policy=Policy(bake_seconds=60, node_ready_seconds=600, canary_node=canary, roll_back_on_failure=roll_back),
-        phase="mutating",
-        created=1,
-    )
-
-
-@dataclass
-class Fleet:
-    """Carries steps out as the service would, and counts what it did."""
-
-    rollout: Rollout
-    nodes: list[BootedNode] = field(default_factory=list)
-    healthy: bool = True
-    now: float = 100.0
-    done: list[str] = field(default_factory=list)
-
-    def step(self) -> steps.Step:
-        step = steps.next_step(self.rollout, self.nodes, now=self.now)
-        if isinstance(step, steps.Become):
-            self.rollout = step.rollout
-        elif isinstance(step, steps.Mutate):
-            self.done.append(f"mutate {step.target.group[-2:]}")
-            self.rollout = steps.settled(self.rollout, step.target, state="mutated")
-        elif isinstance(step, steps.RollBack):
-            self.done.append(f"roll back {step.target.group[-2:]}")
-            self.rollout = steps.settled(self.rollout, step.target, state="rolled back")
-        elif isinstance(step, steps.AddCanary):
-            self.done.append("add canary")
-            self.rollout = steps.with_canary(self.rollout, step.target, "canary")
-            self.nodes = [self._node()]
-        elif isinstance(step, steps.RemoveCanary):
-            self.done.append("remove canary")
-            self.rollout = steps.without_canary(self.rollout)
-            self.nodes = []
-        else:
-            self.now += 30
-        return step
-
-    def run(self, limit: int = 500) -> Rollout:
-        for _ in range(limit):
-            if self.rollout.finished:
-                return self.rollout
-            self.step()
-        raise AssertionError(f"no end: {self.rollout.phase} {self.rollout.reason}")
-
-    def _node(self) -> BootedNode:
-        gpus = 2 if self.healthy else 0
-        return BootedNode(name="canary", group="g", registered=True, ready=True, gpus=gpus, gpus_expected=2)
+from poolwright.rollouts.rollout import decode, encode
+from poolwright.verdicts import Refused
+from tests.unit.rollouts.fleet import Fleet, node, rollout, targets, verdicts
 
 
 def test_a_good_image_goes_out_in_waves_and_idle_waves_are_called_unproven() -> None:
     fleet = Fleet(rollout())
     end = fleet.run()
     assert end.phase == "done"
-    assert fleet.done == ["mutate g0", "add canary", "remove canary", "mutate g1", "mutate g2", "mutate g3"]
+    assert fleet.done == ["mutate g0", "make canary", "remove canary", "mutate g1", "mutate g2", "mutate g3"]
     assert [wave.verdict for wave in end.waves] == ["passed", "unproven", "unproven"]
     assert "unproven" in end.reason
 
 
-def test_where_the_canary_group_is_refused_the_next_wave_proves_the_image() -> None:
-    fleet = Fleet(rollout())
-    fleet.step()
-    first = fleet.rollout.waves[0].targets[0]
-    fleet.rollout = steps.settled(fleet.rollout, first, state="refused", reason="skew")
+def test_a_wave_asks_for_all_its_groups_at_once_and_asks_again_only_at_a_tick() -> None:
+    fleet = Fleet(rollout(groups=100))
+    while fleet.rollout.wave == 0:
+        fleet.step()
+        while fleet.asked:
+            fleet.change(fleet.asked.pop())
+    while not fleet.asked:
+        fleet.step()
+    assert len(fleet.asked) == 50
+    fleet.asked.clear()
+    assert isinstance(fleet.step(), steps.Wait)
+    assert not fleet.asked
+    fleet.now += 60
+    assert isinstance(fleet.step(), steps.Ask)
+    assert len(fleet.asked) == 50
+
+
+def test_where_the_canary_group_is_refused_another_single_group_proves_the_image() -> None:
+    fleet = Fleet(rollout(groups=6), refuses=frozenset({"g0"}))
     end = fleet.run()
-    assert fleet.done == ["mutate g1", "mutate g2", "add canary", "remove canary", "mutate g3"]
-    assert [wave.verdict for wave in end.waves] == ["unproven", "passed", "unproven"]
+    assert fleet.done[:4] == ["mutate g1", "make canary", "remove canary", "mutate g2"]
+    assert verdicts(end)["canary"] == "unproven"
+    assert verdicts(end)["canary 2"] == "passed"
 
 
-def test_an_idle_fleet_never_passes() -> None:
-    end = Fleet(rollout(canary=False)).run()
-    assert {wave.verdict for wave in end.waves} == {"unproven"}
+def test_an_image_that_every_group_refuses_is_not_done() -> None:
+    end = Fleet(rollout(groups=3), refuses=frozenset({"g0", "g1", "g2"})).run()
+    assert (end.phase, end.reason) == ("failed", "no group is on run 42: 3 of 3 refused it")
+
+
+def test_an_idle_fleet_without_a_canary_node_holds_and_says_so() -> None:
+    fleet = Fleet(rollout(canary=False))
+    end = fleet.run()
+    assert (end.phase, end.wave) == ("verifying", 0)
+    assert fleet.done == ["mutate g0"]
+    assert end.reason == "canary is unproven: no node booted the image, and the policy adds none"
+
+
+def test_a_node_that_comes_by_itself_ends_the_holding() -> None:
+    fleet = Fleet(rollout(canary=False))
+    fleet.run(50)
+    fleet.nodes["x"] = node("x", fleet.rollout.current.targets[0].group)
+    end = fleet.run()
+    assert (end.phase, end.waves[0].verdict) == ("done", "passed")
+
+
+def test_a_stockout_of_the_canary_node_is_weather() -> None:
+    fleet = Fleet(rollout(), room=False)
+    held = fleet.run(100)
+    assert held.phase == "verifying"
+    assert "unproven: there is no room for canary node" in held.reason
+    assert fleet.done.count("make canary") > 2
+    assert fleet.done.count("make canary") - fleet.done.count("give up canary") in (0, 1)
+    fleet.room = True
+    assert fleet.run().waves[0].verdict == "passed"
+
+
+def test_each_try_of_a_canary_node_has_another_name() -> None:
+    fleet = Fleet(rollout(), room=False)
+    names = []
+    for _ in range(60):
+        fleet.step()
+        while fleet.asked:
+            fleet.change(fleet.asked.pop())
+        if fleet.rollout.canary and fleet.rollout.canary not in names:
+            names.append(fleet.rollout.canary)
+    assert len(names) > 2
+
+
+def test_a_canary_node_that_vanishes_in_its_bake_proves_nothing() -> None:
+    fleet = Fleet(rollout(groups=1))
+    while fleet.rollout.phase != "baking":
+        fleet.step()
+        while fleet.asked:
+            fleet.change(fleet.asked.pop())
+    fleet.nodes.clear()
+    fleet.step()
+    assert fleet.rollout.phase == "verifying"
+    end = fleet.run()
+    assert (end.phase, end.waves[0].verdict) == ("done", "passed")
+    assert fleet.done == ["mutate g0", "make canary", "give up canary", "make canary", "remove canary"]
 
 
 def test_a_failed_canary_rolls_back_what_was_changed_and_nothing_else() -> None:
     fleet = Fleet(rollout(), healthy=False)
     end = fleet.run()
     assert end.phase == "rolled back"
-    assert fleet.done == ["mutate g0", "add canary", "remove canary", "roll back g0"]
+    assert fleet.done == ["mutate g0", "make canary", "remove canary", "roll back g0"]
     assert "0 of 2 GPUs" in end.reason
 
 
-def test_a_node_that_cannot_be_made_fails_the_gate_at_once() -> None:
+def test_a_group_that_was_on_the_image_before_is_not_rolled_back() -> None:
+    fleet = Fleet(rollout(), healthy=False)
+    first = fleet.rollout.waves[0].targets[0]
+    fleet.documents[first.group] = msgspec.structs.replace(first, state="mutated", found=True)
+    end = fleet.run()
+    assert end.phase == "rolled back"
+    assert fleet.done == ["make canary", "remove canary"]
+
+
+def test_a_target_whose_nodes_could_not_be_replaced_fails_the_rollout() -> None:
     fleet = Fleet(rollout())
-    while fleet.rollout.phase != "verifying" or not fleet.rollout.canary:
-        fleet.step()
-    fleet.nodes = [
-        BootedNode(
-            name="canary", group="g", registered=False, ready=False, gpus=0, gpus_expected=2, errors=("STOCKOUT: none",)
-        )
-    ]
-    fleet.step()
-    after = fleet.rollout
-    assert (after.phase, "STOCKOUT" in after.reason) == ("rolling back", True)
+    first = fleet.rollout.waves[0].targets[0]
+    fleet.on_ours.add(first.group)
+    fleet.documents[first.group] = msgspec.structs.replace(first, state="failed", reason="node n1 would not drain")
+    end = fleet.run()
+    assert (end.phase, end.reason) == ("rolled back", "node n1 would not drain")
+    assert not fleet.on_ours
 
 
 def test_by_policy_a_failed_rollout_stays_where_it_is() -> None:
@@ -129,11 +141,25 @@ def test_by_policy_a_failed_rollout_stays_where_it_is() -> None:
     assert "roll back g0" not in fleet.done
 
 
+def test_no_wave_begins_while_the_window_is_closed_and_what_has_begun_goes_on() -> None:
+    fleet = Fleet(rollout(), closed="frozen until Monday")
+    held = fleet.run(50)
+    assert (held.phase, held.reason, fleet.done) == ("mutating", "canary waits: frozen until Monday", [])
+    fleet.closed = ""
+    while fleet.rollout.phase != "baking":
+        fleet.run(1)
+    fleet.closed = "outside of its windows"
+    held = fleet.run(50)
+    assert (held.wave, held.reason) == (1, "wave 1 waits: outside of its windows")
+    fleet.rollout = obey(held, "rollback", sent=("2026-01-01T00:00:00", "1"), who="")
+    assert fleet.run().phase == "rolled back"
+
+
 @pytest.mark.parametrize("end", ["aborted", "superseded"])
 def test_a_rollout_that_is_stopped_gives_its_canary_node_back(end: Literal["aborted", "superseded"]) -> None:
     fleet = Fleet(rollout())
-    while not fleet.rollout.canary:
-        fleet.step()
+    while not fleet.nodes:
+        fleet.run(1)
     fleet.rollout = msgspec.structs.replace(fleet.rollout, phase=end)
     assert not fleet.rollout.settled
     fleet.step()
@@ -158,14 +184,16 @@ def test_a_late_command_changes_nothing() -> None:
 
 
 def test_a_finished_rollout_can_be_rolled_back_and_nothing_else() -> None:
-    done = Fleet(rollout()).run()
+    fleet = Fleet(rollout())
+    done = fleet.run()
     actions: tuple[Action, ...] = ("pause", "resume", "abort")
     for action in actions:
         with pytest.raises(NotNow):
             obey(done, action, sent=("2026-01-01", "9"), who="")
-    fleet = Fleet(obey(done, "rollback", sent=("2026-01-01", "9"), who="ada"))
+    fleet.done.clear()
+    fleet.rollout = obey(done, "rollback", sent=("2026-01-01", "9"), who="ada")
     assert fleet.run().phase == "rolled back"
-    assert fleet.done == [f"roll back g{index}" for index in (3, 2, 1, 0)]
+    assert sorted(fleet.done) == [f"roll back g{index}" for index in range(4)]
 
 
 @given(st.integers(0, 60), st.lists(st.floats(0.01, 1), max_size=5).map(sorted))
@@ -178,19 +206,22 @@ def test_every_group_is_in_exactly_one_wave_and_no_wave_is_empty(count: int, fra
         assert len(waves[0].targets) == 1
 
 
-@given(st.integers(1, 12), st.booleans(), st.booleans(), st.integers(0, 30), st.sampled_from(["abort", "rollback"]))
-def test_every_rollout_ends_whenever_it_is_stopped(
-    groups: int, canary: bool, healthy: bool, after: int, action: Action
-) -> None:
-    fleet = Fleet(rollout(groups=groups, canary=canary), healthy=healthy)
-    for _ in range(after):
-        fleet.step()
-    if not fleet.rollout.finished and fleet.rollout.phase != "rolling back":
-        fleet.rollout = obey(fleet.rollout, action, sent=("2026", "1"), who="")
-    end = fleet.run()
-    if end.phase == "rolled back":
-        assert all(target.state != "mutated" for target in end.targets)
-        assert not end.canary
+def test_chosen_groups_are_found_by_name_and_by_zone_and_name() -> None:
+    among = targets(3)
+    assert plan.chosen(among, ["g1", "z/g2", "g1"], excluded={}) == [among[1], among[2]]
+
+
+def test_a_name_that_no_group_has_is_refused_with_those_that_would_do() -> None:
+    with pytest.raises(
+        Refused, match=r"g9 is no instance group .*; a100 is left alone: scarce.* Use some of: z/g0, z/g1"
+    ):
+        plan.chosen(targets(2), ["g9"], excluded={"projects/p/locations/l/clusters/c/nodePools/a100": "scarce"})
+
+
+def test_a_name_that_two_groups_have_is_refused() -> None:
+    other = msgspec.structs.replace(targets(1)[0], group="projects/p/zones/y/instanceGroupManagers/g0")
+    with pytest.raises(Refused, match=r"g0 is the name of 2 instance groups\. Use some of: y/g0, z/g0"):
+        plan.chosen([*targets(2), other], ["g0"], excluded={})
 
 
 def test_a_document_survives_the_store_and_fields_of_a_newer_release() -> None:
