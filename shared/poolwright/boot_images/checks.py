@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from poolwright.boot_images import substitutions as substituting
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage, why_unusable
@@ -11,8 +13,12 @@ from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
 from poolwright.boot_images.substitutions import Substitutions
 from poolwright.references import last_part
 
+NodePolicy = Literal["new-nodes-only", "replace"]
+
 # https://cloud.google.com/confidential-computing/confidential-vm/docs/create-custom-confidential-vm-images
 _CONFIDENTIAL_FEATURE = {"SEV": "SEV_CAPABLE", "SEV_SNP": "SEV_SNP_CAPABLE", "TDX": "TDX_CAPABLE"}
+# https://cloud.google.com/compute/docs/networking/using-gvnic#requirements
+_NETWORK_FEATURES = frozenset({"GVNIC", "IDPF"})
 _ONE_VALUE, _ALL_VALUES = 256 * 1024, 512 * 1024  # https://cloud.google.com/compute/docs/metadata/overview
 
 
@@ -23,19 +29,27 @@ def refusal(
     image: BootImage,
     substitutions: Substitutions,
     excluded: Exclusion,
+    node_policy: NodePolicy,
 ) -> Refusal | None:
     """The first reason not to touch the group, None where there is none."""
     if rule := excluded.excluded_by(gke_template):
         return Refusal("excluded", f"{group.name} is left alone: {rule}.")
-    return _of_group(group, gke_template) or _of_kind(gke_template, substitutions) or _of_image(gke_template, image)
+    return (
+        proactive(group, node_policy)
+        or _of_group(group, gke_template)
+        or _of_kind(gke_template, substitutions)
+        or _of_image(gke_template, image)
+    )
 
 
-def proactive(group: InstanceGroup) -> Refusal:
-    """The refusal of a group that would replace its running nodes by itself."""
+def proactive(group: InstanceGroup, node_policy: NodePolicy) -> Refusal | None:
+    """The refusal of a group that would replace its running nodes by itself, which only `replace` allows."""
+    if group.update_type != "PROACTIVE" or node_policy == "replace":
+        return None
     return Refusal(
         "proactive",
         f"{group.name} has update type PROACTIVE, so a new template would replace its nodes at once; "
-        "make it OPPORTUNISTIC first.",
+        "make it OPPORTUNISTIC first, or allow rollout.nodePolicy to replace nodes.",
     )
 
 
@@ -51,8 +65,6 @@ def too_big(template: InstanceTemplate) -> Refusal | None:
 
 
 def _of_group(group: InstanceGroup, gke_template: InstanceTemplate) -> Refusal | None:
-    if group.update_type == "PROACTIVE":
-        return proactive(group)
     if len(group.templates) > 1:
         return Refusal(
             "ambiguous",
@@ -96,10 +108,10 @@ def _of_image(template: InstanceTemplate, image: BootImage) -> Refusal | None:
             "too-small-disk",
             f"{template.name} has a boot disk of {size} GB, and {image.name} needs {image.disk_size_gb} GB.",
         )
-    return _of_security(template, image)
+    return _of_guest(template, image)
 
 
-def _of_security(template: InstanceTemplate, image: BootImage) -> Refusal | None:
+def _of_guest(template: InstanceTemplate, image: BootImage) -> Refusal | None:
     confidential = template.properties.get("confidentialInstanceConfig") or {}
     if confidential.get("enableConfidentialCompute") or confidential.get("confidentialInstanceType"):
         technology = confidential.get("confidentialInstanceType") or "SEV"
@@ -112,4 +124,8 @@ def _of_security(template: InstanceTemplate, image: BootImage) -> Refusal | None
     shielded = template.properties.get("shieldedInstanceConfig") or {}
     if shielded.get("enableSecureBoot") and "UEFI_COMPATIBLE" not in image.guest_os_features:
         return Refusal("unsupported", f"{template.name} has secure boot on, and {image.name} lacks UEFI_COMPATIBLE.")
+    for interface in template.properties.get("networkInterfaces") or []:
+        nic = interface.get("nicType")
+        if nic in _NETWORK_FEATURES and nic not in image.guest_os_features:
+            return Refusal("unsupported", f"{template.name} has {nic} interfaces, and {image.name} lacks {nic}.")
     return None

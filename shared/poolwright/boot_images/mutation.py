@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 
-from poolwright.boot_images import checks, copies, kube_env, provenance
+from poolwright.boot_images import checks, copies, kube_env, notes, provenance
 from poolwright.boot_images.changes import Change, differences
+from poolwright.boot_images.checks import NodePolicy
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
@@ -32,10 +33,16 @@ def plan(
     image: BootImage,
     substitutions: Substitutions,
     excluded: Exclusion,
+    node_policy: NodePolicy = "new-nodes-only",
 ) -> AlreadyRight | Mutation | Refusal:
     """What to do with one group. The same arguments give the same answer, and its answer once done `AlreadyRight`."""
     refusal = checks.refusal(
-        group=group, gke_template=gke_template, image=image, substitutions=substitutions, excluded=excluded
+        group=group,
+        gke_template=gke_template,
+        image=image,
+        substitutions=substitutions,
+        excluded=excluded,
+        node_policy=node_policy,
     )
     if refusal:
         return refusal
@@ -63,15 +70,20 @@ def plan(
         changes=_changes(current_template, InstanceTemplate(body)),
         reason=f"{group.name} points at {current_template.name}; run {image.run_id} of {image.environment} implies "
         f"{name}, made from {gke_template.name}.",
+        notes=notes.of(group, gke_template),
     )
 
 
 def rollback(
-    *, group: InstanceGroup, gke_template: InstanceTemplate, current_template: InstanceTemplate
+    *,
+    group: InstanceGroup,
+    gke_template: InstanceTemplate,
+    current_template: InstanceTemplate,
+    node_policy: NodePolicy = "new-nodes-only",
 ) -> AlreadyRight | Rollback | Refusal:
     """Back to the latest template GKE issued, never to a remembered one."""
-    if group.update_type == "PROACTIVE":
-        return checks.proactive(group)
+    if refusal := checks.proactive(group, node_policy):
+        return refusal
     if provenance.is_ours(gke_template):
         return Refusal("ambiguous", f"{gke_template.name} is ours, not GKE's; there is nothing to roll back to.")
     if group.points_at(gke_template.name):

@@ -37,7 +37,8 @@ class Mutation:
     `name` derives from the content, so a template that exists already under this name is this template.
     `region` is the region to insert it in, None for a global template. `link` is its partial URL, and `patch` the body
     of the group's patch, fingerprint included
-    (https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/patch).
+    (https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/patch). `notes`: what a person should
+    know beforehand, as sentences.
     """
 
     group: str
@@ -52,6 +53,7 @@ class Mutation:
     run_id: int
     changes: tuple[Change, ...]
     reason: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class _Decided:
     after: Side | None = None
     refusal: str = ""
     changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, groups: Sequence[str] = ()) -> Plan:
@@ -141,6 +142,7 @@ class _Deciding:
             image=self._image,
             substitutions=self._environment.substitutions,
             excluded=self._environment.exclude,
+            node_policy=self._environment.rollout.node_policy,
         )
         return _decided(outcome)
 
@@ -167,7 +169,7 @@ def _decided(outcome: Mutation | AlreadyRight | Refusal) -> _Decided:
         return _Decided("refused", outcome.reason, refusal=outcome.kind)
     if isinstance(outcome, AlreadyRight):
         return _Decided("right", outcome.reason, after=_side(outcome.template))
-    return _Decided("change", outcome.reason, after=_side(outcome.name), changes=outcome.changes)
+    return _Decided("change", outcome.reason, after=_side(outcome.name), changes=outcome.changes, notes=outcome.notes)
 
 
 def _planned(member: Member, decided: _Decided, notes: tuple[str, ...]) -> Planned:
@@ -186,7 +188,7 @@ def _planned(member: Member, decided: _Decided, notes: tuple[str, ...]) -> Plann
         after=decided.after,
         refusal=decided.refusal,
         why=decided.why,
-        notes=notes,
+        notes=(*notes, *decided.notes),
         changes=decided.changes,
     )
 

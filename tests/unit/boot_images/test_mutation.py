@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolwright.boot_images import mutation, provenance
+from poolwright.boot_images.checks import NodePolicy
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
@@ -45,6 +46,7 @@ def plan(
     current: dict[str, Any] | None = None,
     wanted: Substitutions | None = None,
     excluded: Exclusion | None = None,
+    node_policy: NodePolicy = "new-nodes-only",
 ) -> AlreadyRight | Mutation | Refusal:
     gke_template = InstanceTemplate(gke or template())
     return mutation.plan(
@@ -54,6 +56,7 @@ def plan(
         image=BootImage.read(boot_image or image()),
         substitutions=wanted or substitutions(),
         excluded=excluded or Exclusion(),
+        node_policy=node_policy,
     )
 
 
@@ -281,6 +284,16 @@ def test_every_ingredient_is_in_the_name() -> None:
                 "boot_image": image(guestOsFeatures=[]),
             },
         ),
+        (
+            "confidential",
+            "TDX",
+            {"gke": template(confidentialInstanceConfig={"confidentialInstanceType": "TDX"})},
+        ),
+        (
+            "unsupported",
+            "lacks GVNIC",
+            {"gke": template(networkInterfaces=[{"network": "default", "nicType": "GVNIC"}])},
+        ),
         ("excluded", "nvidia-l4", {"excluded": Exclusion(accelerators=("nvidia-l4",))}),
     ],
 )
@@ -293,6 +306,36 @@ def test_what_cannot_work_is_refused_with_a_kind_and_a_sentence(
     assert (outcome.kind, says in outcome.reason) == (kind, True), outcome
     assert outcome.reason.endswith(".")
     assert not leaked(outcome)
+
+
+def test_a_group_that_replaces_its_nodes_by_itself_may_where_the_policy_is_to_replace_them() -> None:
+    proactive = group(updatePolicy={"type": "PROACTIVE", "maxSurge": {"fixed": 1}})
+
+    outcome = mutated(proactive, node_policy="replace")
+
+    assert "updatePolicy" not in outcome.patch
+    assert [note for note in outcome.notes if "PROACTIVE" in note]
+
+
+@pytest.mark.parametrize(
+    ("gke", "says"),
+    [
+        (template(), None),
+        (template(metadata={"kube-env": f'NODE_LOCAL_SSDS_EPHEMERAL: "true"\n{KUBE_ENV}'}), "onto them when it boots"),
+        (template(metadata={"kube-env": f'NODE_LOCAL_SSDS_EPHEMERAL: "false"\n{KUBE_ENV}'}), None),
+        (template(metadata={"kube-labels": "cloud.google.com/gke-ephemeral-storage-local-ssd=true"}), "Local SSDs"),
+        (template(metadata={"kube-labels": "cloud.google.com/gke-image-streaming=true"}), "may go unused"),
+        (template(metadata={"kube-labels": "cloud.google.com/gke-gcfs=true"}), "Image streaming is on"),
+        (template(metadata={"kube-labels": "cloud.google.com/gke-image-streaming=false"}), None),
+    ],
+)
+def test_what_makes_pre_loaded_containers_dear_or_useless_is_noted_and_not_refused(
+    gke: dict[str, Any], says: str | None
+) -> None:
+    notes = mutated(gke=gke).notes
+
+    assert len(notes) == (says is not None)
+    assert all(says in note and note.endswith(".") for note in notes if says)
 
 
 def test_a_confidential_pool_takes_an_image_made_for_it_and_the_smallest_disk_that_fits_will_do() -> None:
@@ -382,6 +425,8 @@ def test_a_rollback_is_refused_where_a_new_template_would_replace_nodes_or_is_no
     ambiguous = mutation.rollback(group=InstanceGroup(group(ours.name)), gke_template=ours, current_template=ours)
 
     assert isinstance(refused, Refusal) and refused.kind == "proactive"
+    allowed = mutation.rollback(group=proactive, gke_template=gke, current_template=ours, node_policy="replace")
+    assert isinstance(allowed, Rollback)
     assert isinstance(ambiguous, Refusal) and ambiguous.kind == "ambiguous"
 
 
