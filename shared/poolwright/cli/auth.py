@@ -50,7 +50,6 @@ def auth(env: EnvOption = "", output: OutputOption = "text") -> None:
             raise
         screen.fail(f"nobody is logged in; starting {' '.join(LOG_IN)}")
         subprocess.run(LOG_IN, check=True)
-        session.forget()
         seen = _look(session.ports(), environment)
     access = Access(
         environment=environment.name,

@@ -15,15 +15,9 @@ if TYPE_CHECKING:
 def ports() -> Ports:
     """By the POOLWRIGHT_* variables. BadSetting."""
     from poolwright import bootstrap
+    from poolwright.settings import Settings
 
-    return bootstrap.ports()
-
-
-def forget() -> None:
-    """Ports that are asked for after this are made anew, such as after a login."""
-    from poolwright import bootstrap
-
-    bootstrap._of_process.cache_clear()
+    return bootstrap.ports(Settings.read())
 
 
 def environment(outside: Ports, name: str) -> Environment:

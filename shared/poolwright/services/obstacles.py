@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from poolwright.rollouts import windows
 from poolwright.rollouts.rollout import Rollout
 from poolwright.services import stop
 from poolwright.services.ports import Ports
@@ -28,6 +29,8 @@ def of_environment(ports: Ports, environment: Environment) -> tuple[Obstacle, ..
     found = []
     if why := stop.stopped(ports):
         found.append(Obstacle(kind="stopped", reason=f"{why}."))
+    if why := windows.closed(environment.rollout, ports.clock.now()):
+        found.append(Obstacle(kind="frozen", reason=f"No wave begins now. {why}"))
     if environment.mode == "observe":
         reason = f"Mode is observe: {environment.name} only decides and records; set mode to offer or act to change it."
         found.append(Obstacle(kind="observe", reason=reason))
