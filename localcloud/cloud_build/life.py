@@ -7,7 +7,7 @@ from typing import Any
 from localcloud.cloud_build.boot_images import Compute, image_body
 from localcloud.cloud_build.builds import ACTIVE, Build, Builds
 from localcloud.cloud_build.failing import failure_of
-from localcloud.cloud_build.timings import BOOT_IMAGE_TAG, step_seconds, timings
+from localcloud.cloud_build.timings import makes_image, step_seconds, timings
 from localcloud.cloud_build.validation import seconds
 from localcloud.errors import GoogleError
 from localcloud.world import World
@@ -68,7 +68,7 @@ class Life:
             return
         step = build["steps"][index]
         failure = {"status": "TIMEOUT"} if timed_out else failure_of(self._world, build, index)
-        if failure is None and index == len(build["steps"]) - 1 and BOOT_IMAGE_TAG in build.get("tags", []):
+        if failure is None and makes_image(build, index):
             failure = self._leave_image(build)
         step["timing"]["endTime"] = self._world.simulation.timestamp()
         step["status"] = "SUCCESS" if failure is None else failure.get("status", "FAILURE")
@@ -82,7 +82,7 @@ class Life:
             self._world.simulation.after(timings(self._world).finish, "cloudBuild.finish", key)
 
     def _leave_image(self, build: Build) -> dict[str, Any] | None:
-        """Make the image, as packer does in the last step; what Compute refuses fails the step."""
+        """Make the image, as packer does; what Compute refuses fails the step."""
         try:
             self._compute.insert_image(image_body(self._world, build), project=build["projectId"])
         except GoogleError as refused:

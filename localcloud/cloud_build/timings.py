@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.world import World
 
@@ -11,7 +12,7 @@ BOOT_IMAGE_TAG = "boot-image"
 
 @dataclass(frozen=True)
 class Timings:
-    """`queue`: until a build starts; `step`: each step; `boot_image`: the last step of a boot-image build (packer)."""
+    """`queue`: until a build starts; `step`: each step; `boot_image`: packer's step of a boot-image build."""
 
     queue: float = 5.0
     step: float = 15.0
@@ -24,9 +25,20 @@ def timings(world: World) -> Timings:
     return Timings(**world.table("cloudBuild.timings"))
 
 
-def step_seconds(world: World, build: dict[str, object], index: int) -> float:
+def makes_image(build: dict[str, Any], index: int) -> bool:
+    """Whether a step leaves the boot image behind: `packer build`, or without one the last step."""
+    if BOOT_IMAGE_TAG not in build.get("tags", []):
+        return False
+    steps = build["steps"]
+    packer = [
+        number
+        for number, step in enumerate(steps)
+        if "packer" in step["name"].rpartition("/")[2] and step.get("args", [""])[0] == "build"
+    ]
+    return bool(index == (packer[-1] if packer else len(steps) - 1))
+
+
+def step_seconds(world: World, build: dict[str, Any], index: int) -> float:
     """How long a step runs."""
-    steps, tags = build["steps"], build.get("tags", [])
     in_force = timings(world)
-    last = isinstance(steps, list) and index == len(steps) - 1
-    return in_force.boot_image if last and isinstance(tags, list) and BOOT_IMAGE_TAG in tags else in_force.step
+    return in_force.boot_image if makes_image(build, index) else in_force.step

@@ -65,6 +65,26 @@ def test_a_regional_build_is_found_by_its_name_only(client: cloudbuild_v1.CloudB
         client.get_build(project_id="demo-project", id=build_id)
 
 
+def test_packer_makes_the_image_whatever_the_steps_after_it_find(
+    stage: Stage, client: cloudbuild_v1.CloudBuildClient
+) -> None:
+    failing = {"tag": "boot-image", "step": 2}
+    stage.served.call(stage.served.world.table("cloudBuild.failing").update, {"verify": failing})
+    steps = [
+        {"name": "hashicorp/packer:1.11.2", "args": ["validate", "packer"]},
+        {"name": "hashicorp/packer:1.11.2", "args": ["build", "packer"]},
+        {"name": "gcr.io/google.com/cloudsdktool/google-cloud-cli:525.0.0-slim", "args": ["info"]},
+    ]
+    loose = {"substitution_option": "ALLOW_LOOSE"}
+    build_id = submit(client, REGION, steps=steps, tags=["boot-image"], substitutions={"_RUN_ID": "7"}, options=loose)
+    stage.advance(5 + 15)
+    assert stage.images.made == []
+    stage.advance(600)
+    assert [image["name"] for image in stage.images.made] == ["poolwright-dev-7"]
+    stage.advance(60)
+    assert client.get_build({"name": f"{REGION}/builds/{build_id}"}).status == STATUS.FAILURE
+
+
 def test_a_boot_image_build_ends_with_an_image(stage: Stage, client: cloudbuild_v1.CloudBuildClient) -> None:
     source = "projects/gke-node-images/global/images/gke-1334-cos-121"
     submit(
