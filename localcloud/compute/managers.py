@@ -80,11 +80,11 @@ class Managers:
         )
 
     def patch(self, call: Call) -> Answer:
-        """Change some of a group."""
+        """Change some of a group. The operation is over when the group is changed, whatever its members do."""
         path = self.path(call)
         body = with_nulls(call.params.get("instanceGroupManagerResource", {}), call.raw_body)
         self._groups.patch(path, body)
-        return self._operations.begin("compute.instanceGroupManagers.patch", path, done=True)
+        return self._operations.begin("compute.instanceGroupManagers.patch", path)
 
     def set_instance_template(self, call: Call) -> Answer:
         """Another template for new members; no fingerprint asked."""
