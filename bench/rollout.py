@@ -1,9 +1,9 @@
 """A rollout of a whole fleet, deployed: from the start command to `done`, beside an operator with gcloud.
 
-The functions run from their archive under functions-framework, `step` in several instances; the embedded Pub/Sub pushes;
-the stand-in answers each call in a tenth of a second, takes two for an operation and refuses what is over quota.
+The functions run from their archive under functions-framework, `step` in several instances; the embedded Pub/Sub
+pushes; the stand-in answers each call in a tenth of a second, takes two for an operation and refuses what is over quota.
 
-- **by hand**: `bench/gcloud_rollout.sh` on the same stand-in in the same run, on three groups, times the fleet's number;
+- **by hand**: `bench/gcloud_rollout.sh` on the same stand-in in the same run, on three groups, times the fleet's;
 - **critical path**: what nobody could make faster without fewer calls: a group's calls one after the other and its two
   operations, once for the canary and once for the wave, and the rollout's own calls; messages and code take no time;
 - **growth**: the exponent of seconds over groups, by least squares of the logarithms;
