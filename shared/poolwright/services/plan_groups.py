@@ -125,7 +125,7 @@ class _Deciding:
             labels=member.pool.labels,
         )
         if rule:
-            return _Decided("refused", f"{rule}.", refusal="excluded")
+            return _Decided("refused", f"{member.ref.name} is left alone: {rule}.", refusal="excluded")
         if member.group is None or not member.group.templates:
             return _Decided("refused", member.absence or "The group points at no template.", refusal="unknown")
         templates = self._of_cluster(member)
