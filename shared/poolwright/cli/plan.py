@@ -15,6 +15,7 @@ from poolwright.cli.options import EnvOption, GroupsOption, OutputOption, RunIdO
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from poolwright.boot_images.changes import Change
     from poolwright.services.plan_groups import Plan, Planned, Side
 
 app = typer.Typer()
@@ -46,13 +47,8 @@ def plan(
 
 def rendered(found: Plan) -> Iterator[RenderableType]:
     """For people: a line a group, then why not, then what would differ, then the sum."""
-    from rich.text import Text
-
-    yield Text.assemble(
-        (found.environment, "strong"),
-        f"  run {found.run_id}  ",
-        (f"{found.image}, built on {found.source_image}", "quiet"),
-    )
+    yield screen.head(found.environment, f"run {found.run_id}", f"mode {found.mode}")
+    yield screen.indented(f"{found.image}, built on {found.source_image}", style="quiet")
     if found.groups:
         yield ""
         yield _groups(found)
@@ -82,9 +78,7 @@ def _groups(found: Plan) -> RenderableType:
 
 
 def _side(side: Side) -> str:
-    if not side.template:
-        return "–"
-    return "GKE's own" if side.run_id is None else f"run {side.run_id}"
+    return screen.where(side.run_id) if side.template else "–"
 
 
 def _reasons(found: Plan) -> Iterator[RenderableType]:
@@ -120,13 +114,21 @@ def _differences(found: Plan) -> Iterator[RenderableType]:
     for each in found.groups:
         if each.verdict == "change":
             same.setdefault(tuple(map(str, each.changes)), []).append(each)
-    for lines, groups in same.items():
+    for groups in same.values():
         yield ""
         who = "1 group" if len(groups) == 1 else f"{len(groups)} groups"
         pools = sorted({f"{each.cluster}/{each.pool}" for each in groups})
         yield screen.text(f"What differs in {who} of {', '.join(pools)}", "strong")
-        for line in lines or ("nothing that is shown: only metadata of ours",):
-            yield screen.indented(line, style={"+": "good", "-": "bad"}.get(line[0], ""))
+        table = screen.table("", "", "", show_header=False)
+        for change in groups[0].changes:
+            table.add_row(*_difference(change))
+        yield table if groups[0].changes else screen.indented("nothing but what names the run", style="quiet")
+
+
+def _difference(change: Change) -> tuple[RenderableType, ...]:
+    mark, style = {"added": ("+", "good"), "removed": ("-", "bad"), "changed": ("~", "changed")}[change.kind]
+    sides = [side for side in (change.before, change.after) if side is not None]
+    return screen.text(f"  {mark}", style), screen.text(change.key), screen.text(" → ".join(sides))
 
 
 def _sum(found: Plan) -> Iterator[RenderableType]:

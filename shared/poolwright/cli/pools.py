@@ -35,7 +35,7 @@ def _rendered(found: Pools) -> Iterator[RenderableType]:
     for pool in found.pools:
         table.add_row(screen.text(f"{pool.cluster}/{pool.pool}", "strong"), "", "", "", _facts(pool))
         for group in pool.groups:
-            on = "GKE's own" if group.run_id is None else f"run {group.run_id}"
+            on = screen.where(group.run_id)
             style = "quiet" if group.run_id is None else "good"
             table.add_row(
                 f"  {group.group}",

@@ -28,17 +28,9 @@ _MOST = 12  # groups of a wave that are listed one by one
 
 def rendered(found: RolloutSeen, *, whole: bool = True) -> Iterator[RenderableType]:
     """A head line, the reason, a line a wave; `whole`: the groups too."""
-    from rich.text import Text
-
     phase = f"{found.phase}, paused" if found.paused else found.phase
     asked = f"asked for by {found.requester}" if found.requester else "by automation"
-    yield Text.assemble(
-        (found.id, "strong"),
-        "  ",
-        (phase, STYLES.get(found.phase, "changed")),
-        "  ",
-        (f"{found.image}, {asked}", "quiet"),
-    )
+    yield screen.head(found.id, phase, f"{found.image}, {asked}", style=STYLES.get(found.phase, "changed"))
     if found.reason:
         yield screen.indented(f"{found.reason}.".replace("..", "."))
     yield ""

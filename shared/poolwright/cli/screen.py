@@ -46,8 +46,11 @@ def show(result: Any, output: Output, render: Callable[[Any], Iterable[Renderabl
     if output == "json":
         print_json(result)
         return
-    for part in render(result):
-        console().print(part)
+    out = console()
+    with out.capture() as captured:
+        for part in render(result):
+            out.print(part)
+    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines()))
 
 
 def print_json(result: Any) -> None:
@@ -84,6 +87,13 @@ def text(content: str, style: str = "") -> Text:
     return Text(content, style=style)
 
 
+def head(name: str, state: str, more: str = "", *, style: str = "") -> RenderableType:
+    """The first line of what is said about a thing."""
+    from rich.text import Text
+
+    return Text.assemble((name, "strong"), "  ", (state, style), "  ", (more, "quiet"))
+
+
 def indented(content: str, *, style: str = "", by: int = 2) -> RenderableType:
     """A paragraph whose folded lines stay indented."""
     from rich.padding import Padding
@@ -101,6 +111,11 @@ def labelled(label: str, content: str, *, style: str = "refused") -> RenderableT
 def missing(cluster: str) -> RenderableType:
     """A cluster that the environment's file names and GKE does not know."""
     return labelled("missing", f"GKE knows no {cluster}; correct the environment's file, or take the cluster out.")
+
+
+def where(run_id: int | None) -> str:
+    """What a group is on."""
+    return "GKE's own" if run_id is None else f"run {run_id}"
 
 
 def working(what: str) -> AbstractContextManager[Any]:

@@ -41,11 +41,9 @@ def _rendered(found: tuple[Status, ...]) -> Iterator[RenderableType]:
 
 
 def _environment(found: Status) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     released = f"run {found.released_run_id}" if found.released_run_id else "nothing released yet"
     pinned = f", pinned to run {found.pinned_run_id}" if found.pinned_run_id is not None else ""
-    yield Text.assemble((found.environment, "strong"), f"  {released}{pinned}  ", (f"mode {found.mode}", "quiet"))
+    yield screen.head(found.environment, f"{released}{pinned}", f"mode {found.mode}")
     yield screen.indented(_groups(found.groups))
     for obstacle in found.obstacles:
         yield screen.labelled(obstacle.kind, obstacle.reason)
@@ -61,9 +59,7 @@ def _environment(found: Status) -> Iterator[RenderableType]:
 def _groups(groups: tuple[OnRun, ...]) -> str:
     if not groups:
         return "no node pool with GPUs"
-    texts = [
-        f"{each.groups} on {'GKE’s own template' if each.run_id is None else f'run {each.run_id}'}" for each in groups
-    ]
+    texts = [f"{each.groups} on {screen.where(each.run_id)}" for each in groups]
     total = sum(each.groups for each in groups)
     return f"{total} instance group{'' if total == 1 else 's'}: {', '.join(texts)}"
 
