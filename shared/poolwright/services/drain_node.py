@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from poolwright.capacity import draining
 from poolwright.capacity.provisioner import Spec
 from poolwright.references import last_part
@@ -40,6 +42,8 @@ def _step(
         (each for each in sight.members.get(drain.group, []) if last_part(each["instance"]) == drain.node), None
     )
     if node is None or member is None:
+        if drain.deleting:
+            return _deleted(ports, key, memory, drain)
         return _end(ports, key, memory, f"{drain.node} is gone")
     pods = sight.pods.get(drain.node, [])
     now = ports.clock.now()
@@ -63,7 +67,14 @@ def _step(
         return Done(f"{drain.node}: {len(step.pods) - len(refused)} pods asked to leave, {len(refused)} must not yet")
     if isinstance(step, draining.Wait):
         return Done(f"{drain.node}: {step.reason}")
+    if not drain.deleting:
+        drain = msgspec.structs.replace(drain, deleting=True)
+        memory = save(ports, key, memory, drain=drain)
     ports.compute.delete_instances(sight.groups[drain.group], [member["instance"]], request_id=ports.clock.unique())
+    return _deleted(ports, key, memory, drain)
+
+
+def _deleted(ports: Ports, key: str, memory: Memory, drain: Drain) -> Done:
     record(
         ports, kind="capacity", subject=key, what=f"drained and deleted {drain.node}", why=drain.reason,
         once=f"shrink {memory.sequence}",

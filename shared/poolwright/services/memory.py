@@ -21,12 +21,14 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that is being emptied. `began` in seconds since the epoch."""
+    """A node that is being emptied. `began` in seconds since the epoch; `deleting`: it is empty, and its deletion is
+    asked for, or was by somebody who died before he could record it."""
 
     node: str
     group: str
     began: float
     reason: str
+    deleting: bool = False
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
