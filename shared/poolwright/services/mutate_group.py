@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from poolwright import environments
@@ -11,67 +11,88 @@ from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
 from poolwright.boot_images.provenance import is_ours
 from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
+from poolwright.entries import Entry
 from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
-from poolwright.references import ClusterRef, GroupRef
-from poolwright.services import leases, released, start_rollout
-from poolwright.services.ports import Cluster, Conflict, Missing, NodePool, Ports, Stale
+from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
+from poolwright.services import drift, intents, leases, progress, refusals, released, start_rollout
+from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Stale
 from poolwright.services.records import record
 from poolwright.services.work import Done
 from poolwright.verdicts import Busy, Irrelevant
-
-REFUSALS = "refusals"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a group, and why, in a sentence."""
 
-    kind: Literal["changed", "already right", "refused", "would change"]
+    kind: Literal["changed", "already right", "refused", "would change", "left alone"]
     reason: str
+    group: InstanceGroup | None = None  # as it was found, where it was looked at
 
 
 def handle(work: GroupWork, ports: Ports) -> Done:
-    """Bring the group to what its environment has released. Irrelevant, Busy, Weather."""
+    """Bring the group to what its environment has released, and look at its members. Irrelevant, Busy, Weather."""
     group = GroupRef(work.project, work.zone, work.name)
     ref = ClusterRef(work.project, work.location, work.cluster)
     environment = environments.of_cluster(ports.environments, ref)
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
+    _complete_record(ports, group)
+    outcome = _bring_to_released(ports, environment, ref, group, cause=work.cause)
+    if outcome.kind != "changed":
+        drift.look(ports, environment, group, PoolRef(ref, work.pool), seen=outcome.group, cause=work.cause)
+    return Done(f"{group.name}: {outcome.kind}: {outcome.reason}")
+
+
+def _complete_record(ports: Ports, group: GroupRef) -> None:
+    """Whatever the group's environment wants by now: what somebody began at it is recorded to its end."""
+    if intents.find(ports, str(group)) is None:
+        return
+    with leases.Holding(ports, leases.of_group(group)):
+        try:
+            raw = InstanceGroup(ports.compute.group(group))
+        except Missing:
+            intents.complete(ports, str(group), happened=lambda left: False)
+            return
+        intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
+
+
+def _bring_to_released(
+    ports: Ports, environment: Environment, ref: ClusterRef, group: GroupRef, *, cause: str
+) -> Outcome:
     wanted, why = _wanted(ports, environment, group)
     if not wanted:
-        return Done(f"{group.name} is left as it is: {why}")
+        return Outcome("left alone", why)
     image = released.image(ports, environment, wanted)
     if image is None:
-        return Done(f"{group.name} is left as it is: image {wanted} is gone; start a rollout of a newer one")
+        return Outcome("left alone", f"image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = pool_of(ports, ref, group)
     if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools
-        what = "is a reference pool" if pool.is_reference else "has no GPUs"
-        return Done(f"{group.name} is left as it is: node pool {pool.ref.name} {what}")
-    outcome = bring_to_image(
-        ports,
-        environment=environment,
-        cluster=cluster,
-        pool=pool,
-        group=group,
-        image=image,
-        cause=work.cause,
+        return Outcome("left alone", f"node pool {pool.ref.name} has no GPUs, or is a reference pool")
+    return bring_to_image(
+        ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=cause,
         act=environment.mode == "act",
-    )
-    return Done(f"{group.name}: {outcome.kind}: {outcome.reason}")
+    )  # fmt: skip
 
 
 def _wanted(ports: Ports, environment: Environment, group: GroupRef) -> tuple[str, str]:
     """The image the group should be on: of a rollout that has changed it, else the released one; or why none."""
     for rollout in reversed(start_rollout.all_of(ports, environment.name)):
-        if rollout.finished or rollout.phase == "offered":
+        if rollout.finished or rollout.phase == "offered" or all(each.group != str(group) for each in rollout.targets):
             continue
-        if any(target.group == str(group) and target.state == "mutated" for target in rollout.targets):
-            rolls_back = rollout.phase == "rolling back"
-            return ("", f"{rollout.id} is rolling back") if rolls_back else (rollout.image, rollout.id)
+        target, _ = progress.load(ports, rollout, str(group))
+        if rollout.phase == "rolling back" and (target.touched or target.state == "rolled back"):
+            return "", f"{rollout.id} is rolling back"
+        if target.state == "mutated":
+            return rollout.image, rollout.id
+        if rollout.left_to_do(target) or target.state == "failed":
+            return "", f"{rollout.id} is at it"
     current = released.read(ports, environment)
     if not current.run_id:
         return "", f"{environment.name} has no released boot image yet"
+    if environment.run_id is not None and current.run_id > environment.run_id:
+        return "", f"{environment.name} is pinned to run {environment.run_id}, and run {current.run_id} is released"
     if why := current.held.get(str(group)):
         return "", why
     return current.image, "released"
@@ -100,76 +121,82 @@ def bring_to_image(
     cause: str,
     act: bool,
     holder: str = "",
+    requester: str = "",
 ) -> Outcome:
-    """Read, plan, write (only to `act`), record. `holder`: who may have the group's lease already.
+    """Read, plan, record, write (only to `act`), record. `holder`: who may have the group's lease already.
 
-    leases.Held; Busy while GKE works on the pool, or when the group moved while it was looked at.
+    Compute calls: group, own template, insert, patch; each write's operation is waited for by one call as a rule. Where
+    the own template is ours, pages of an aggregated list of templates too.
+    leases.Held; Busy while GKE works on the pool, or when the group moved while it was looked at; Irrelevant.
     """
-    _wait_for_gke(pool)
+    wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=holder):
         raw, own, gke = _observe(ports, cluster, pool, group)
-        if isinstance(gke, Refusal):
-            return _refused(ports, environment, raw, group, image, gke, cause=cause)
-        planned = mutation.plan(
-            group=raw,
-            gke_template=gke,
-            current_template=own,
-            image=image,
-            substitutions=environment.substitutions,
-            excluded=environment.exclude,
-        )
-        if isinstance(planned, Refusal):
-            return _refused(ports, environment, raw, group, image, planned, cause=cause)
+        planned = gke if isinstance(gke, Refusal) else _plan(environment, raw, own, gke, image)
+        if isinstance(planned, Mutation) and act:
+            _write(ports, environment.name, group, pool, raw, planned, cause=cause, requester=requester)
+            return Outcome("changed", planned.reason)
+        intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
         if isinstance(planned, AlreadyRight):
-            return Outcome("already right", planned.reason)
-        if not act:
-            return Outcome("would change", f"{planned.reason}; mode is {environment.mode}")
-        _write(ports, group, planned)
-    record(
-        ports,
-        kind="mutation",
-        subject=str(group),
-        what=f"now on template {planned.name}",
-        why=planned.reason,
-        cause=cause,
-        once=f"{planned.name}|{planned.current_template}|{planned.patch['fingerprint']}",
-        runId=planned.run_id,
-        before=planned.current_template,
-        after=planned.link,
+            return Outcome("already right", planned.reason, raw)
+        if isinstance(planned, Mutation):
+            return _would_change(ports, environment, raw, group, image, planned, cause=cause)
+        source = "" if isinstance(gke, Refusal) else gke.source_image
+        reason = refusals.refuse(ports, environment, raw, group, image, planned, source_image=source, cause=cause)
+        return Outcome("refused", reason, raw)
+
+
+def _plan(
+    environment: Environment, raw: InstanceGroup, own: InstanceTemplate, gke: InstanceTemplate, image: BootImage
+) -> AlreadyRight | Mutation | Refusal:
+    return mutation.plan(
+        group=raw,
+        gke_template=gke,
+        current_template=own,
+        image=image,
+        substitutions=environment.substitutions,
+        excluded=environment.exclude,
+        node_policy=environment.rollout.node_policy,
     )
-    return Outcome("changed", planned.reason)
+
+
+def _plan_back(
+    ports: Ports, name: str, raw: InstanceGroup, own: InstanceTemplate, gke: InstanceTemplate
+) -> AlreadyRight | Rollback | Refusal:
+    environment = environments.by_name(ports.environments, name)
+    policy = environment.rollout.node_policy if environment else "new-nodes-only"
+    return mutation.rollback(group=raw, gke_template=gke, current_template=own, node_policy=policy)
 
 
 def roll_back(
-    ports: Ports, *, environment: str, cluster: Cluster, pool: NodePool, group: GroupRef, rollout: str, why: str
+    ports: Ports,
+    *,
+    environment: str,
+    cluster: Cluster,
+    pool: NodePool,
+    group: GroupRef,
+    rollout: str,
+    why: str,
+    requester: str = "",
 ) -> Outcome:
-    """Back to the LATEST template of GKE. The rollout has its groups while it rolls back, and holds them in one go when
-    it has. Busy, Weather."""
-    _wait_for_gke(pool)
+    """Back to the LATEST template of GKE; the caller holds it there. Busy, Weather, Irrelevant."""
+    wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=rollout):
         raw, own, gke = _observe(ports, cluster, pool, group)
-        planned = (
-            gke if isinstance(gke, Refusal) else mutation.rollback(group=raw, gke_template=gke, current_template=own)
-        )
-        if isinstance(planned, Refusal):
-            return Outcome("refused", planned.reason)
-        if isinstance(planned, AlreadyRight):
-            return Outcome("already right", planned.reason)
-        _set_template(ports, group, planned)
-    record(
-        ports,
-        kind="rollback",
-        subject=str(group),
-        what=f"back on GKE's template {planned.link.rpartition('/')[2]}",
-        why=why,
-        once=f"{planned.link}|{planned.patch['fingerprint']}",
-        before=planned.current_template,
-        after=planned.link,
-    )
-    return Outcome("changed", planned.reason)
+        planned = gke if isinstance(gke, Refusal) else _plan_back(ports, environment, raw, own, gke)
+        if isinstance(planned, Rollback):
+            told = f"{why}; {planned.reason}" if why else planned.reason
+            begun = _begin(ports, environment, group, pool, raw, planned, kind="rollback", why=told, cause=rollout,
+                           requester=requester)  # fmt: skip
+            _set_template(ports, group, planned)
+            intents.end(ports, begun)
+            return Outcome("changed", planned.reason)
+        intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
+    return Outcome("refused" if isinstance(planned, Refusal) else "already right", planned.reason, raw)
 
 
-def _wait_for_gke(pool: NodePool) -> None:
+def wait_for_gke(pool: NodePool) -> None:
+    """Busy while GKE runs an operation on the pool."""
     if pool.status in ("PROVISIONING", "RECONCILING", "STOPPING"):
         raise Busy(f"GKE is working on {pool.ref.name} ({pool.status})")
 
@@ -177,7 +204,10 @@ def _wait_for_gke(pool: NodePool) -> None:
 def _observe(
     ports: Ports, cluster: Cluster, pool: NodePool, group: GroupRef
 ) -> tuple[InstanceGroup, InstanceTemplate, InstanceTemplate | Refusal]:
-    raw = InstanceGroup(ports.compute.group(group))
+    try:
+        raw = InstanceGroup(ports.compute.group(group))
+    except Missing:
+        raise Irrelevant(f"GKE names {group.name}, and Compute has it not: it is being made or deleted") from None
     own = InstanceTemplate(ports.compute.template(raw.templates[0]))
     others = (
         ports.compute.templates(group.project, name_prefix=gke_template.name_prefix(pool.ref)) if is_ours(own) else []
@@ -188,11 +218,50 @@ def _observe(
     return raw, own, gke
 
 
-def _write(ports: Ports, group: GroupRef, planned: Mutation) -> None:
+def _write(
+    ports: Ports,
+    environment: str,
+    group: GroupRef,
+    pool: NodePool,
+    raw: InstanceGroup,
+    planned: Mutation,
+    *,
+    cause: str,
+    requester: str,
+) -> None:
+    begun = _begin(ports, environment, group, pool, raw, planned, kind="mutation", why=planned.reason, cause=cause,
+                   requester=requester)  # fmt: skip
     ports.compute.insert_template(
         group.project, planned.body.reveal(), region=planned.region, request_id=ports.clock.unique()
     )
     _set_template(ports, group, planned)
+    intents.end(ports, begun)
+
+
+def _begin(
+    ports: Ports,
+    environment: str,
+    group: GroupRef,
+    pool: NodePool,
+    raw: InstanceGroup,
+    planned: Mutation | Rollback,
+    *,
+    kind: str,
+    why: str,
+    cause: str,
+    requester: str,
+) -> intents.Intent:
+    once = f"{planned.link}|{planned.current_template}|{planned.patch['fingerprint']}"
+    template = last_part(planned.link)
+    details = {"runId": planned.run_id} if isinstance(planned, Mutation) else {}
+    effect = Entry(
+        kind=kind, subject=str(group), what=f"now on template {template}", at=ports.clock.now(),
+        environment=environment, why=why, cause=cause, requester=requester, before=planned.current_template,
+        after=template, once=once, details=details,
+    )  # fmt: skip
+    decision = replace(effect, what=f"to be put on template {template}", once=f"decided {once}")
+    intent = intents.Intent(decision=decision, effect=effect, pool=str(pool.ref))
+    return intents.begin(ports, intent, happened=lambda left: raw.points_at(left.effect.after))
 
 
 def _set_template(ports: Ports, group: GroupRef, planned: Mutation | Rollback) -> None:
@@ -202,32 +271,22 @@ def _set_template(ports: Ports, group: GroupRef, planned: Mutation | Rollback) -
         raise Busy(f"{group.name} changed while it was looked at; it is looked at again") from None
 
 
-def _refused(
+def _would_change(
     ports: Ports,
     environment: Environment,
     raw: InstanceGroup,
     group: GroupRef,
     image: BootImage,
-    refusal: Refusal,
+    planned: Mutation,
     *,
     cause: str,
 ) -> Outcome:
-    """Remembered, so that the tick does not come back for the same refusal each minute."""
-    where = refusal_of(raw.fingerprint, environment, image.name)
-    stored = ports.store.get(REFUSALS, str(group))
-    if stored is None or stored.body.get("where") != where:
-        body = {"where": where, "kind": refusal.kind, "reason": refusal.reason}
-        try:
-            ports.store.put(REFUSALS, str(group), body, version=stored.version if stored else None)
-        except Conflict:
-            raise Busy(f"{group.name} is looked at by somebody else") from None
-        record(
-            ports, kind="refusal", subject=str(group), what=f"not put on {image.name}", why=refusal.reason, cause=cause,
-            once=f"{image.name}|{refusal.reason}", refusal=refusal.kind,
-        )  # fmt: skip
-    return Outcome("refused", refusal.reason)
-
-
-def refusal_of(fingerprint: str, environment: Environment, image: str) -> str:
-    """What a refusal depends on: when any of it changes, it is looked at again."""
-    return f"{fingerprint} {environment.digest} {image}"
+    """Nothing is written but what would be; remembered as a refusal is, or the tick would come back each minute."""
+    reason = f"{planned.reason} Mode is {environment.mode}."
+    record(
+        ports, kind="mutation", subject=str(group), what=f"would be put on template {planned.name}", why=reason,
+        cause=cause, environment=environment.name, before=planned.current_template, after=planned.current_template,
+        once=f"would {planned.name}|{planned.current_template}|{environment.mode}", runId=planned.run_id,
+    )  # fmt: skip
+    refusals.remember(ports, environment, raw, group, image.name, kind=environment.mode, reason=reason)
+    return Outcome("would change", reason, raw)

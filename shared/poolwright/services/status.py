@@ -10,7 +10,7 @@ import msgspec
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import fleet, mutate_group, obstacles, progress, released, rollout_seen, start_rollout
+from poolwright.services import fleet, obstacles, progress, refusals, released, rollout_seen, start_rollout
 from poolwright.services.fleet import Member
 from poolwright.services.node_pools import left_alone
 from poolwright.services.obstacles import Obstacle
@@ -97,7 +97,7 @@ def _not_on(
     under_way: tuple[Rollout, ...],
 ) -> tuple[NotOn, ...]:
     """Groups with a reason not to be on the released run, in the order in which the reasons count."""
-    refused = {stored.key: stored.body for stored in ports.store.all(mutate_group.REFUSALS)}
+    refused = {stored.key: stored.body for stored in ports.store.all(refusals.COLLECTION)}
     targets = {target.group: (rollout, target) for rollout in under_way for target in rollout.targets}
     found = []
     for member in members:
@@ -123,7 +123,7 @@ def _refused_or_drifted(
     environment: Environment, member: Member, current: released.Released, refusal: dict[str, str]
 ) -> NotOn:
     fingerprint = member.group.fingerprint if member.group else ""
-    if refusal.get("where") == mutate_group.refusal_of(fingerprint, environment, current.image):
+    if refusal.get("where") == refusals.where(fingerprint, environment, current.image):
         return _reason(member.ref, member, refusal["kind"], refusal["reason"])
     text = f"not on run {current.run_id}; the next tick looks at it"
     return _reason(member.ref, member, "drifted", text)

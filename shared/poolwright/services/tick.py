@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import Work
-from poolwright.references import last_part
 from poolwright.rollouts.rollout import decode
-from poolwright.services import image_built, released, request_build, start_rollout, stop
-from poolwright.services.mutate_group import REFUSALS, refusal_of
-from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
-from poolwright.services.work import group_work, provisioner_work, publish, rollout_work
+from poolwright.services import find_drift, image_built, request_build, start_rollout, stop
+from poolwright.services.ports import Ports, Weather
+from poolwright.services.work import provisioner_work, publish, rollout_work
 from poolwright.verdicts import Irrelevant, Refused
 
 log = logging.getLogger(__name__)
@@ -46,7 +43,7 @@ Look = Callable[[Ports], Iterator[Work]]
 def _looks(environment: Environment) -> tuple[Look, ...]:
     return (
         lambda ports: _builds(ports, environment),
-        lambda ports: _drift(ports, environment),
+        lambda ports: find_drift.groups(ports, environment),
         lambda ports: _provisioners(ports, environment),
     )
 
@@ -76,57 +73,7 @@ def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
     yield from ()
 
 
-def _drift(ports: Ports, environment: Environment) -> Iterator[Work]:
-    """Groups that do not point at a template of the released run, unless that was decided."""
-    current = released.read(ports, environment)
-    if not current.run_id:
-        return
-    busy = {
-        target.group
-        for rollout in start_rollout.all_of(ports, environment.name)
-        if not rollout.finished and rollout.phase != "offered"
-        for target in rollout.targets
-    }
-    listed = {(last_part(each["zone"]), each["name"]): each for each in ports.compute.groups(environment.project)}
-    for cluster in _clusters(ports, environment):
-        for pool in cluster.pools:
-            if not pool.takes_boot_images or _is_excluded(environment, pool):
-                continue
-            for group in pool.groups:
-                seen = listed.get((group.zone, group.name), {})
-                if (
-                    run_id_of(last_part(seen.get("instanceTemplate", ""))) == current.run_id
-                    or str(group) in busy
-                    or str(group) in current.held
-                ):
-                    continue
-                refusal = ports.store.get(REFUSALS, str(group))
-                where = refusal_of(seen.get("fingerprint", ""), environment, current.image)
-                if refusal and refusal.body["where"] == where:
-                    continue
-                yield group_work(group, pool.ref, cause="tick: drift")
-
-
-def _is_excluded(environment: Environment, pool: NodePool) -> bool:
-    return bool(
-        environment.exclude.excludes(
-            pool=pool.ref.name,
-            machine_type=pool.machine_type,
-            accelerators=pool.accelerators,
-            labels=pool.labels,
-        )
-    )
-
-
 def _provisioners(ports: Ports, environment: Environment) -> Iterator[Work]:
     for ref in environment.cluster_refs():
         for body in ports.clusters.kubernetes(ref).provisioners():
             yield provisioner_work(ref, body["metadata"]["name"], cause="tick")
-
-
-def _clusters(ports: Ports, environment: Environment) -> Iterator[Cluster]:
-    for ref in environment.cluster_refs():
-        try:
-            yield ports.gke.cluster(ref)
-        except Missing:
-            log.warning("GKE knows no %s; take it out of environments/%s.yaml if it is gone", ref, environment.name)
