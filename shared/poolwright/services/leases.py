@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from poolwright.references import GroupRef
 from poolwright.services.ports import Conflict, Ports, Stored
+from poolwright.verdicts import Busy
 
 COLLECTION = "leases"
 SECONDS = 90.0  # longer than any invocation lives
@@ -56,6 +59,16 @@ def _note_that_somebody_asked(ports: Ports, stored: Stored) -> None:
         ports.store.put(COLLECTION, stored.key, stored.body | {"asked": True}, version=stored.version)
     except Conflict:
         return
+
+
+@contextmanager
+def alone(ports: Ports, key: str) -> Iterator[None]:
+    """Be the only one who works on `key`, for what a person may repeat at once. Busy where somebody else is."""
+    try:
+        with Holding(ports, key):
+            yield
+    except Held as reason:
+        raise Busy(str(reason)) from None
 
 
 class Holding:

@@ -7,8 +7,7 @@ run are looked for by their tags before and after, and the image's name lets pac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from poolwright.builds.source import SourceImage, why_unexpected
 from poolwright.services import leases, runs, stop
 from poolwright.services.ports import Build, Json, Missing, Ports, Rejected
 from poolwright.services.records import record
-from poolwright.verdicts import Busy, Refused
+from poolwright.verdicts import Refused
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -61,7 +60,7 @@ def request(
     source = _source(environment, source_image)
     if why := stop.stopped(ports):
         raise Refused("stop", why, "Nothing is built until then")
-    with _alone(ports, environment):
+    with leases.alone(ports, f"builds/{environment.name}"):
         known = runs.all_of(ports, environment.name)
         if under_way := _under_way(ports, environment, source, known):
             _expect(run_id, under_way.run_id, f"run {under_way.run_id} is being built on {source.name} already")
@@ -96,21 +95,11 @@ def complete(ports: Ports, environment: Environment) -> None:
         return
     if not any(run.state == "requested" for run in runs.all_of(ports, environment.name)):
         return
-    with _alone(ports, environment):
+    with leases.alone(ports, f"builds/{environment.name}"):
         for run in runs.all_of(ports, environment.name):
             if run.state == "requested":
                 with suppress(Refused):  # it is on record, and the run has failed
                     _go_on(ports, environment, run)
-
-
-@contextmanager
-def _alone(ports: Ports, environment: Environment) -> Iterator[None]:
-    """One request an environment at a time. Busy."""
-    try:
-        with leases.Holding(ports, f"builds/{environment.name}"):
-            yield
-    except leases.Held as reason:
-        raise Busy(f"a build of {environment.name} is being requested already: {reason}") from None
 
 
 def _source(environment: Environment, text: str) -> SourceImage:
