@@ -12,7 +12,7 @@ from poolwright.rollouts.rollout import decode
 from poolwright.services import find_drift, image_built, request_build, start_rollout, stop
 from poolwright.services.ports import Ports, Weather
 from poolwright.services.work import provisioner_work, publish, rollout_work
-from poolwright.verdicts import Irrelevant, Refused
+from poolwright.verdicts import Busy, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def handle(event: Tick, ports: Ports) -> str:
             for work in look(ports):
                 publish(ports, work)
                 asked += 1
-        except Weather as reason:
+        except Busy as reason:
             log.warning("the tick goes on without one look: %s", reason)
         except Exception:  # what is wrong with one cluster must not keep the others from being healed
             log.exception("the tick goes on without one look")
@@ -68,8 +68,10 @@ def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
         if ports.store.get(image_built.COLLECTION, build.id) is None:
             try:
                 image_built.take(ports, environment=environment, build=build, cause=f"tick {build.id}")
-            except (Irrelevant, Refused):
-                continue  # it goes on, or it is on record as refused
+            except Weather:
+                raise
+            except Verdict:
+                continue  # it goes on, its image is not ready yet, or it is on record as refused
     yield from ()
 
 
