@@ -35,6 +35,7 @@ _OURS = re.compile(r"-pw-\d+-[0-9a-f]{10}\Z")
 _GKES = re.compile(r"-[0-9a-f]{8}\Z")
 HINTS = "hints"
 HINT_SECONDS = 3600.0
+PLANNING_SECONDS = 60.0  # ours may be planned from a look that is as old as an invocation may live
 
 
 def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
@@ -99,10 +100,10 @@ def _newest_templates(ports: Ports, project: str) -> dict[str, tuple[datetime, s
 
 
 def _is_behind(ports: Ports, raw: InstanceGroup, key: str, newest: Newest, *, now: float) -> str:
-    """Whether GKE issued a template for the pool after ours was made, and nobody has looked because of it yet."""
+    """Whether GKE issued a template for the pool after ours was planned, and nobody has looked because of it yet."""
     ours = last_part(raw.templates[0]) if raw.templates else ""
     made, issued = newest.get(ours), newest.get(_OURS.sub("", ours))
-    if made is None or issued is None or issued[0] <= made[0]:
+    if made is None or issued is None or (made[0] - issued[0]).total_seconds() > PLANNING_SECONDS:
         return ""
     stored = ports.store.get(HINTS, key)
     if stored and stored.body["template"] == issued[1] and now - stored.body["at"] < HINT_SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poolwright import environments
 from poolwright.events.incident import Incident
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Ports
@@ -15,10 +16,12 @@ def handle(event: Incident, ports: Ports) -> str:
     state = "opened" if event.open else "closed"
     refs = _meant(ports, event)
     for ref in refs:
+        environment = environments.of_cluster(ports.environments, ref)
         publish(ports, provisioner_work(ref, event.provisioner, cause=f"alert {event.incident_id} {state}"))
         record(
             ports,
             kind="alert",
+            environment=environment.name if environment else "",
             subject=f"{ref}/nodeProvisioners/{event.provisioner}",
             what=f"alert {state}: {event.policy}",
             cause=f"{event.subscription} {event.incident_id}",

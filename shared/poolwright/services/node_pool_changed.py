@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poolwright import environments
 from poolwright.events.node_pool import NodePoolChanged
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Missing, Ports
@@ -20,6 +21,7 @@ def handle(event: NodePoolChanged, ports: Ports) -> str:
     pools = [pool for pool in cluster.pools if event.pool in (None, pool.ref.name)]
     if not pools:
         raise Irrelevant(f"{ref} has no node pool {event.pool}: it is gone, or the message was made up")
+    environment = environments.of_cluster(ports.environments, ref)
     cause = f"{event.method} by {event.how} {event.operation}"
     groups = [(pool, group) for pool in pools if pool.takes_boot_images for group in pool.groups]
     for pool, group in groups:
@@ -27,6 +29,7 @@ def handle(event: NodePoolChanged, ports: Ports) -> str:
     record(
         ports,
         kind="node pool changed",
+        environment=environment.name if environment else "",
         subject=str(ref) if event.pool is None else f"{ref}/nodePools/{event.pool}",
         what=f"{event.method}{' failed' if event.failed else ' ended'}; {len(groups)} groups to look at",
         cause=f"{event.subscription} {event.operation}",

@@ -38,6 +38,11 @@ def record(
         kind=kind, subject=subject, what=what, at=ports.clock.now(), environment=environment, why=why, cause=cause,
         requester=requester, before=before, after=after, once=once, details=details,
     )  # fmt: skip
+    ensure(ports, entry)
+
+
+def ensure(ports: Ports, entry: Entry) -> None:
+    """Tell it, unless that was done. Weather."""
     if ports.store.get(COLLECTION, entry.key) is None:
         tell(ports, [entry])
 

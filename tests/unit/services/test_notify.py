@@ -18,8 +18,8 @@ from poolwright.verdicts import Irrelevant, Refused
 from tests.unit.services.conftest import Outside, environment
 
 EVENT = Notification(
-    message_id="1", key="k", kind="rollout", environment="dev", subject="projects/p/g", what="done", why="<all> passed & baked",
-    requester="ada",
+    message_id="1", key="k", kind="rollout", environment="dev", subject="projects/p/g", what="done",
+    why="<all> passed & baked", requester="ada",
 )  # fmt: skip
 
 
