@@ -5,10 +5,11 @@ from __future__ import annotations
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
+from poolwright.rollouts import new_members
 from poolwright.rollouts.gates.evidence import BootedNode, Evidence
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import mutate_group
-from poolwright.services.ports import Node, Ports
+from poolwright.services.ports import Cluster, Node, Ports
+from poolwright.verdicts import Irrelevant
 
 
 def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: float) -> Evidence:
@@ -27,23 +28,21 @@ def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: flo
 
 
 def _booted(ports: Ports, rollout: Rollout) -> list[BootedNode]:
-    """Members of the wave's changed groups that were made from our template of this run."""
+    """Members of the wave's changed groups that were made from our template of this run since it began."""
+    changed = [target for target in rollout.current.targets if target.state == "mutated"]
+    seen = _Seen(ports, {GroupRef.parse(target.group).project for target in changed})
     found = []
-    nodes: dict[ClusterRef, dict[str, Node]] = {}
-    for target in rollout.current.targets:
-        if target.state != "mutated":
+    for target in changed:
+        group, cluster = GroupRef.parse(target.group), PoolRef.parse(target.pool).cluster
+        if not seen.may_have_new(group, cluster, since=rollout.current.began):
             continue
-        group, pool_ref = GroupRef.parse(target.group), PoolRef.parse(target.pool)
-        ref = pool_ref.cluster
-        _, pool = mutate_group.pool_of(ports, ref, group)
+        gpus = seen.gpus_per_node(group, cluster)
         for member in ports.compute.members(group):
             template = last_part(member.get("version", {}).get("instanceTemplate", ""))
             if member.get("currentAction") == "DELETING" or run_id_of(template) != rollout.run_id:
                 continue
-            if ref not in nodes:
-                nodes[ref] = {node.name: node for node in ports.clusters.kubernetes(ref).nodes()}
             name = last_part(member["instance"])
-            node = nodes[ref].get(name)
+            node = seen.nodes(cluster).get(name)
             errors = member.get("lastAttempt", {}).get("errors", {}).get("errors", [])
             found.append(
                 BootedNode(
@@ -52,10 +51,45 @@ def _booted(ports: Ports, rollout: Rollout) -> list[BootedNode]:
                     registered=node is not None,
                     ready=node is not None and node.ready,
                     gpus=node.gpus if node else 0,
-                    gpus_expected=pool.gpus_per_node,
+                    gpus_expected=gpus,
                     errors=tuple(f"{error.get('code')}: {error.get('message')}" for error in errors),
                     since=max(rollout.current.began, node.created if node else 0.0),
                     booted=rollout.image,
                 )
             )
     return found
+
+
+class _Seen:
+    """What is read once for a whole wave: all groups of its projects, and of each cluster its pools and its nodes."""
+
+    def __init__(self, ports: Ports, projects: set[str]) -> None:
+        self._ports = ports
+        self._groups = {
+            GroupRef(project, last_part(raw["zone"]), raw["name"]): raw
+            for project in projects
+            for raw in ports.compute.groups(project)
+        }
+        self._clusters: dict[ClusterRef, Cluster] = {}
+        self._nodes: dict[ClusterRef, dict[str, Node]] = {}
+
+    def may_have_new(self, group: GroupRef, cluster: ClusterRef, *, since: float) -> bool:
+        """Whether the group's members are to be listed; also where the list did not have it."""
+        raw = self._groups.get(group)
+        return raw is None or new_members.may_have(raw, self.nodes(cluster).values(), since=since)
+
+    def nodes(self, cluster: ClusterRef) -> dict[str, Node]:
+        """The cluster's, by name."""
+        if cluster not in self._nodes:
+            found = self._ports.clusters.kubernetes(cluster).nodes()
+            self._nodes[cluster] = {node.name: node for node in found}
+        return self._nodes[cluster]
+
+    def gpus_per_node(self, group: GroupRef, cluster: ClusterRef) -> int:
+        """Of the pool that has the group now; Irrelevant where none has."""
+        if cluster not in self._clusters:
+            self._clusters[cluster] = self._ports.gke.cluster(cluster)
+        for pool in self._clusters[cluster].pools:
+            if group in pool.groups:
+                return pool.gpus_per_node
+        raise Irrelevant(f"no node pool of {cluster} has the group {group.name}: it is gone")
