@@ -13,7 +13,7 @@ from poolwright.cli.options import EnvOption, OutputOption
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from poolwright.services.boot_images import Seen
+    from poolwright.services.boot_images import Images, Seen
 
 app = typer.Typer()
 
@@ -26,16 +26,17 @@ def images(env: EnvOption = "", output: OutputOption = "text") -> None:
     from poolwright.services import boot_images
 
     with screen.working(f"Reading the images of {environment.name}"):
-        found = boot_images.seen(ports, environment)
-    screen.show(found, output, lambda seen: _rendered(seen, environment.name))
+        found = boot_images.listed(ports, environment)
+    screen.show(found, output, _rendered)
 
 
-def _rendered(found: tuple[Seen, ...], environment: str) -> Iterator[RenderableType]:
-    if not found:
+def _rendered(found: Images) -> Iterator[RenderableType]:
+    if not found.images:
+        environment = found.environment
         yield f"{environment} has no boot image yet. Build one: poolwright build --env {environment}"
         return
     table = screen.table(">run", "image", "built on", ">GB", ">groups", "made", "")
-    for each in found:
+    for each in found.images:
         table.add_row(
             screen.text(str(each.run_id), "strong"),
             each.name,

@@ -48,9 +48,9 @@ def start(
     environment = session.environment(ports, env)
     from poolwright.services import boot_images, fleet
 
-    _expect_not_stopped(ports)
     with screen.working("Looking whether it can be started"):
         image = boot_images.of_run(ports, environment, wanted)
+        _expect_no_obstacle(ports, environment, image.run_id)
         chosen = fleet.chosen(fleet.look(ports, environment), some, environment=environment.name) if some else ()
     what = f"start run {image.run_id} in {environment.name}"
     return _ask(
@@ -213,8 +213,10 @@ def _answered(answer: Answer | None, environment: str, *, waited: bool) -> Itera
     yield screen.text(f"Follow it: poolwright rollout watch --env {environment}", "quiet")
 
 
-def _expect_not_stopped(ports: Ports) -> None:
-    from poolwright.services import stop
+def _expect_no_obstacle(ports: Ports, environment: Environment, run_id: int) -> None:
+    """Refused where the functions would refuse a person's start, so that nobody waits for that."""
+    from poolwright.services import obstacles
 
-    if why := stop.stopped(ports):
-        raise Refused("stop", why, "Resume it first: poolwright resume")
+    for each in (*obstacles.of_environment(ports, environment), *obstacles.of_run(environment, run_id, ())):
+        if each.kind in ("stopped", "observe", "pinned"):
+            raise Refused(each.kind, each.reason.rstrip("."), "")

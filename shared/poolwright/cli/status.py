@@ -30,10 +30,10 @@ def status(env: EnvOption = "", output: OutputOption = "text") -> None:
     for environment in wanted:
         with screen.working(f"Reading {environment.name}"):
             found.append(service.read(ports, environment))
-    screen.show(tuple(found), output, _rendered)
+    screen.show({"environments": found}, output, lambda _: _rendered(found))
 
 
-def _rendered(found: tuple[Status, ...]) -> Iterator[RenderableType]:
+def _rendered(found: list[Status]) -> Iterator[RenderableType]:
     for number, each in enumerate(found):
         if number:
             yield ""

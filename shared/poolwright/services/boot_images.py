@@ -35,8 +35,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pinned: bool
 
 
-def seen(ports: Ports, environment: Environment) -> tuple[Seen, ...]:
-    """Every boot image of the environment's family, newest run first. Weather."""
+class Images(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest run first."""
+
+    environment: str
+    images: tuple[Seen, ...]
+
+
+def listed(ports: Ports, environment: Environment) -> Images:
+    """Every boot image of the environment's family. Weather."""
     current = released.read(ports, environment)
     runs = [
         run_id_of(last_part(member.group.templates[0]))
@@ -60,7 +67,8 @@ def seen(ports: Ports, environment: Environment) -> tuple[Seen, ...]:
         )
         for image, created in _read(ports, environment)
     ]
-    return tuple(sorted(found, key=lambda each: each.run_id, reverse=True))
+    newest_first = sorted(found, key=lambda each: each.run_id, reverse=True)
+    return Images(environment=environment.name, images=tuple(newest_first))
 
 
 def of_run(ports: Ports, environment: Environment, run_id: int | None) -> BootImage:
