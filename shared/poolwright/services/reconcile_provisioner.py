@@ -10,7 +10,7 @@ from poolwright import environments
 from poolwright.capacity import decision as rules
 from poolwright.capacity.observation import Observation
 from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
-from poolwright.environments import Environment
+from poolwright.environments import Environment, Mode
 from poolwright.events.work import ProvisionerWork
 from poolwright.references import ClusterRef, last_part
 from poolwright.services import drain_node, observe_provisioner
@@ -32,14 +32,20 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         raise Irrelevant(f"no environment has {ref}")
     kubernetes = ports.clusters.kubernetes(ref)
     body = _object(kubernetes, ref, work.name)
+    key, mode = f"{ref}/nodeProvisioners/{work.name}", environment.mode
     try:
         provisioner = decode(body)
+        mode = _mode(environment, provisioner)
         sight = observe_provisioner.observe(ports, environment, ref, kubernetes, provisioner)
     except (BadProvisioner, observe_provisioner.Unsuited) as refusal:
-        _tell(kubernetes, body, ready=False, reason="Refused", text=str(refusal), seen=None)
+        if mode == "observe":
+            record(ports, kind="capacity", subject=key, what="refused", why=str(refusal), environment=environment.name)
+        else:
+            _tell(kubernetes, body, ready=False, reason="Refused", text=str(refusal), seen=None)
         return Done(f"{work.name} is refused: {refusal}")
-    key = f"{ref}/nodeProvisioners/{work.name}"
     memory = load(ports, key)
+    if mode == "observe":
+        return _observe(ports, environment, provisioner, sight, key=key, memory=memory, cause=work.cause)
     if memory.drain is not None:
         return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
     if memory.growth is not None:
@@ -48,9 +54,8 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     _tell(kubernetes, body, ready=True, reason=type(decision).__name__, text=decision.reason, seen=sight.seen)
     if isinstance(decision, rules.Hold):
         return Done(f"{work.name} holds: {decision.reason}")
-    if (mode := _mode(environment, provisioner)) != "act":
-        record(ports, kind="capacity", subject=key, what=f"would {_words(decision)}", why=f"{decision.reason}; {mode}")
-        return Done(f"{work.name} would {_words(decision)}: {decision.reason}; mode is {mode}")
+    if mode != "act":
+        return _would(ports, environment, decision, mode, key=key, cause=work.cause)
     if isinstance(decision, rules.Grow):
         growth = Growth(group=decision.group, names=_names(ports, sight, decision, key, memory), reason=decision.reason)
         memory = save(ports, key, memory, sequence=memory.sequence + 1, growth=growth)
@@ -60,6 +65,34 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
 
 
+def _observe(
+    ports: Ports,
+    environment: Environment,
+    provisioner: Provisioner,
+    sight: Sight,
+    *,
+    key: str,
+    memory: Memory,
+    cause: str,
+) -> Done:
+    """Decide and record, and write nothing, neither the provisioner's status nor what an earlier mode began."""
+    decision = rules.decide(provisioner.spec, sight.seen, changed_at=memory.changed_at, now=ports.clock.now())
+    if isinstance(decision, rules.Hold):
+        return Done(f"{key} holds: {decision.reason}; mode is observe")
+    return _would(ports, environment, decision, "observe", key=key, cause=cause)
+
+
+def _would(
+    ports: Ports, environment: Environment, decision: rules.Decision, mode: str, *, key: str, cause: str
+) -> Done:
+    what, why = f"would {_words(decision)}", f"{decision.reason}; mode is {mode}"
+    record(
+        ports, kind="capacity", subject=key, what=what, why=why, cause=cause, once=f"{what}|{why}",
+        environment=environment.name,
+    )  # fmt: skip
+    return Done(f"{key} {what}: {why}")
+
+
 def _object(kubernetes: Kubernetes, ref: ClusterRef, name: str) -> Json:
     for body in kubernetes.provisioners():
         if body.get("metadata", {}).get("name") == name:
@@ -67,9 +100,9 @@ def _object(kubernetes: Kubernetes, ref: ClusterRef, name: str) -> Json:
     raise Irrelevant(f"{ref} has no NodeProvisioner {name}; correct poolwright_provisioner of the alert policy")
 
 
-def _mode(environment: Environment, provisioner: Provisioner) -> str:
+def _mode(environment: Environment, provisioner: Provisioner) -> Mode:
     """The more careful of the two."""
-    order = ("observe", "offer", "act")
+    order: tuple[Mode, ...] = ("observe", "offer", "act")
     return min(environment.mode, provisioner.spec.mode, key=order.index)
 
 
