@@ -18,7 +18,7 @@ from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 from poolwright.adapters.google_imports import compute_client
 from poolwright.references import GroupRef, last_part
-from poolwright.services.ports import InUse, Json, Listed, Missing, Weather
+from poolwright.services.ports import InUse, Json, Listed, Missing, Taken, Weather
 
 HOST = "compute.googleapis.com"
 _PAGE = 500
@@ -61,6 +61,11 @@ class ComputeEngine:
     def members(self, ref: GroupRef) -> list[Json]:
         pages = self._groups.list_managed_instances(request={**_named(ref), "max_results": _PAGE}, **_READ)
         return [_json(member) for member in pages]
+
+    @translated()
+    def errors(self, ref: GroupRef) -> list[Json]:
+        pages = self._groups.list_errors(request={**_named(ref), "max_results": _PAGE}, **_READ)
+        return [_json(error) for error in pages]
 
     @translated()
     def template(self, url: str) -> Json:
@@ -114,7 +119,14 @@ class ComputeEngine:
             body = {"instances": [{"name": name} for name in some]}
             request = {**_named(ref), "request_id": its_id}
             request["instance_group_managers_create_instances_request_resource"] = body
-            self._finish(_json(self._groups.create_instances_unary(request=request, **_WRITE)))
+            try:
+                self._finish(_json(self._groups.create_instances_unary(request=request, **_WRITE)))
+            except AlreadyThere as taken:
+                raise Taken(str(taken)) from taken
+            except operations.OperationFailed as failed:
+                if "RESOURCE_ALREADY_EXISTS" not in failed.codes:
+                    raise
+                raise Taken(str(failed)) from failed
 
     @translated()
     def delete_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:

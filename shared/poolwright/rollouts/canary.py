@@ -105,7 +105,9 @@ def given_up(rollout: Rollout, reason: str, *, now: float) -> Rollout:
 
 def removed(rollout: Rollout, *, proved: bool) -> Rollout:
     """The rollout once its canary node was taken away."""
-    return msgspec.structs.replace(rollout, canary="", proved=rollout.canary if proved else rollout.proved)
+    return msgspec.structs.replace(
+        rollout, canary="", canary_time=0, proved=rollout.canary if proved else rollout.proved
+    )
 
 
 def group(rollout: Rollout) -> Target:

@@ -40,7 +40,7 @@ def left_behind(rollout: Rollout) -> list[str]:
 def _pause(rollout: Rollout) -> Rollout:
     if rollout.finished or rollout.phase in ("rolling back", "offered"):
         raise NotNow(f"the rollout is {rollout.phase}; only one under way can be paused")
-    return msgspec.structs.replace(rollout, paused=True)
+    return msgspec.structs.replace(rollout, paused=True, asked_time=0)
 
 
 def _resume(rollout: Rollout) -> Rollout:
@@ -52,7 +52,7 @@ def _resume(rollout: Rollout) -> Rollout:
 def _abort(rollout: Rollout) -> Rollout:
     if rollout.finished:
         raise NotNow(f"the rollout is {rollout.phase}; there is nothing to abort")
-    return msgspec.structs.replace(rollout, phase="aborted", paused=False)
+    return msgspec.structs.replace(rollout, phase="aborted", paused=False, asked_time=0)
 
 
 def _rollback(rollout: Rollout) -> Rollout:

@@ -10,13 +10,15 @@ from poolwright.entries import Entry
 from poolwright.rollouts.rollout import Rollout
 
 
-def noted(before: Rollout, after: Rollout, *, now: float, cause: str) -> Rollout:
-    """`after`, with an entry where it is at another place than `before`. What `before` still had to tell is told."""
+def noted(before: Rollout, after: Rollout, *, now: float, cause: str, held: bool = False) -> Rollout:
+    """`after`, with an entry where it is at another place than `before`, or was decided to stay (`held`). What `before`
+    still had to tell is told."""
     silent = msgspec.structs.replace(after, outbox=())
     was, is_now = place(before), place(after)
-    if was == is_now:
+    if was == is_now and not held:
         return silent
-    return entered(silent, now=now, cause=cause, what=_what(after), why=after.reason, before=was, after=is_now)
+    what = f"held: {after.current.name}" if held else _what(before, after)
+    return entered(silent, now=now, cause=cause, what=what, why=after.reason, before=was, after=is_now)
 
 
 def entered(
@@ -46,9 +48,13 @@ def place(rollout: Rollout) -> str:
     """Where a rollout is, in a few words."""
     wave = "" if rollout.finished else f": {rollout.current.name}"
     node = f", canary node {rollout.canary}" if rollout.canary else ""
-    made = " asked for" if rollout.canary_time else ""
+    made = " asked for" if rollout.canary and rollout.canary_time else ""
     return f"{rollout.phase}{wave}{', paused' if rollout.paused else ''}{node}{made}"
 
 
-def _what(rollout: Rollout) -> str:
-    return f"{rollout.phase}: {rollout.current.name}"
+def _what(before: Rollout, after: Rollout) -> str:
+    if (before.phase, before.wave, before.paused) != (after.phase, after.wave, after.paused):
+        return f"{after.phase}: {after.current.name}"
+    if not after.canary:
+        return f"canary node {before.canary} was given back"
+    return f"canary node {after.canary} was {'asked for' if after.canary_time else 'decided on'}"

@@ -56,6 +56,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, Any] = {}
 
     @property
+    def in_hand(self) -> bool:
+        """Nodes of it are being emptied: whoever stops has to open them again."""
+        return bool(self.memory.get("drains"))
+
+    @property
     def touched(self) -> bool:
         """It points at our template, or may: what rolling back has to look at."""
         return self.state in TOUCHED and not self.found
@@ -175,8 +180,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
     def _left(self, target: Target) -> Todo:
         whole = self.policy.node_policy == "new-nodes-only" or target.replaced
-        if self.finished:
-            return "look" if target.state in ("changing", "going back") else ""
+        if self.finished and target.state in ("changing", "going back"):
+            return "look"
+        if self.finished or self.paused:
+            return "replace" if target.in_hand else ""
         if self.phase == "mutating":
             if target.state in ("waiting", "changing"):
                 return "mutate"

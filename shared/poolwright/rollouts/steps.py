@@ -43,9 +43,10 @@ class Become:
 
 @dataclass(frozen=True)
 class Hold:
-    """Nothing to do before the next tick, and `reason` says in the document why."""
+    """Nothing to do before the next tick, and `reason` says in the document why; `decided`: by us, so it is recorded."""
 
     reason: str
+    decided: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ def next_step(rollout: Rollout, seen: Evidence | None, *, now: float, closed: st
     older rollout has to end first."""
     if rollout.canary and (rollout.finished or rollout.phase == "rolling back"):
         return canary.Remove(proved=False)
+    if (rollout.finished or rollout.paused) and rollout.unsettled:
+        return _ask(rollout, now=now)
     if rollout.finished:
-        return _ask(rollout, now=now) if rollout.unsettled else Wait(f"the rollout is {rollout.phase}")
+        return Wait(f"the rollout is {rollout.phase}")
     if rollout.phase == "offered":
         return Wait("the rollout waits for a person's start")
     if rollout.phase == "rolling back":
@@ -102,9 +105,9 @@ def asked(rollout: Rollout, *, now: float) -> Rollout:
 def _mutate(rollout: Rollout, *, now: float, closed: str, behind: str) -> Step:
     wave = rollout.current
     if behind:
-        return Hold(f"{wave.name} waits: {behind}")
+        return _held(rollout, f"{wave.name} waits: {behind}")
     if not wave.began:
-        return Hold(f"{wave.name} waits: {closed}") if closed else BeginWave()
+        return _held(rollout, f"{wave.name} waits. {closed}") if closed else BeginWave()
     failed = [target for target in wave.targets if target.state == "failed"]
     if failed:
         return Become(ends.failed(rollout, failed[0].reason))
@@ -122,7 +125,7 @@ def _verify(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
     if not rollout.proven and (step := canary.next_step(rollout, seen, now=now)):
         return _held(rollout, step.reason) if isinstance(step, canary.Without) else step
     if judgement.verdict == "not yet":
-        return _held(rollout, judgement.reason)
+        return _held(rollout, judgement.reason, decided=False)
     baking = _judged(rollout, judgement)
     baking = ends.with_wave(baking, msgspec.structs.replace(baking.current, verified=now))
     return Become(msgspec.structs.replace(baking, phase="baking", reason=judgement.reason))
@@ -164,8 +167,8 @@ def _ask(rollout: Rollout, *, now: float) -> Step:
     return Ask(left)
 
 
-def _held(rollout: Rollout, reason: str) -> Step:
-    return Wait(reason) if rollout.reason == reason else Hold(reason)
+def _held(rollout: Rollout, reason: str, *, decided: bool = True) -> Step:
+    return Wait(reason) if rollout.reason == reason else Hold(reason, decided)
 
 
 def _judged(rollout: Rollout, judgement: Judgement) -> Rollout:

@@ -11,13 +11,15 @@ from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.environments import Environment
 from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.references import GroupRef
-from poolwright.rollouts import canary, outbox, steps
-from poolwright.rollouts.rollout import Rollout, decode, encode
+from poolwright.rollouts import canary, commands, outbox, steps
+from poolwright.rollouts.rollout import Phase, Rollout, decode, encode
 from poolwright.services import leases, progress, released, start_rollout
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import tell
 from poolwright.services.work import Done, publish, publish_all, rollout_work
 from poolwright.verdicts import Irrelevant
+
+QUIET: tuple[Phase, ...] = ("offered", "verifying", "baking")  # nothing is done at any target
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,25 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         leases.take(ports, lease, holder=rollout.id, seconds=leases.LONG_SECONDS)
     now = ports.clock.now()
     rivals = Rivals() if rollout.finished else _rivals(ports, rollout)
-    live = progress.merged(ports, rollout) if rollout.unsettled else rollout
+    live = rollout if rollout.phase in QUIET else progress.merged(ports, rollout)
+    held = False
     if rivals.newer is not None:
         why = f"superseded by {rivals.newer.id}"
-        after = msgspec.structs.replace(live, phase="superseded", superseded_by=rivals.newer.id, reason=why)
+        after = msgspec.structs.replace(
+            live, phase="superseded", paused=False, asked_time=0, superseded_by=rivals.newer.id, reason=why
+        )
         again = True
     else:
         step = _decide(ports, environment, live, rivals, now=now)
+        held = isinstance(step, steps.Hold) and step.decided
         if isinstance(step, steps.Wait):
             after, again = live if rollout.finished else rollout, False
         else:
             after, again = _act(ports, environment, live, step)
-    after = outbox.noted(rollout, after, now=now, cause=work.cause)
+    after = outbox.noted(rollout, after, now=now, cause=work.cause, held=held)
     if after == rollout:
         return Done(f"{rollout.id}: {after.reason}")
-    if after.phase != rollout.phase:
+    if after.phase != rollout.phase or (after.finished and after.waves != rollout.waves):
         _settle(ports, after)
     try:
         ports.store.put(start_rollout.COLLECTION, rollout.id, encode(after), version=stored.version)
@@ -84,9 +90,9 @@ def _rivals(ports: Ports, rollout: Rollout) -> Rivals:
 def _decide(ports: Ports, environment: Environment, live: Rollout, rivals: Rivals, *, now: float) -> steps.Step:
     seen, closed, behind = None, "", ""
     if steps.looks_at_nodes(live):
-        from poolwright.services import evidence
+        from poolwright.services import canary_node, evidence
 
-        seen = evidence.gather(ports, environment, live, now=now)
+        seen = canary_node.lost(ports, live, evidence.gather(ports, environment, live, now=now))
     if rivals.older is not None:
         behind = f"{rivals.older.id} is {rivals.older.phase}, and has to end first"
     if environment.rollout.windows or environment.rollout.freezes:
@@ -140,8 +146,11 @@ def _settle(ports: Ports, rollout: Rollout) -> None:
         back = [target.group for target in rollout.targets if target.state == "rolled back"]
         released.hold(ports, rollout.environment, groups=back, why=f"{rollout.id}: {rollout.reason}")
     if rollout.phase == "failed":
-        taken = [target.group for target in rollout.targets if target.state == "rolled back" or target.touched]
-        released.hold(ports, rollout.environment, groups=taken, why=f"{rollout.id} failed: {rollout.reason}")
+        why = f"{rollout.id} failed: {rollout.reason}"
+        released.hold(ports, rollout.environment, groups=commands.left_behind(rollout), why=why)
+    if rollout.phase == "aborted":
+        why = f"{rollout.id} was aborted"
+        released.hold(ports, rollout.environment, groups=commands.left_behind(rollout), why=why)
 
 
 def _wake(ports: Ports, ended: Rollout) -> None:

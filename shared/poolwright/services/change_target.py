@@ -30,14 +30,14 @@ def handle(work: TargetWork, ports: Ports) -> Done:
         target, version = progress.load(ports, rollout, work.group)
     except LookupError:
         raise Irrelevant(f"{rollout.id} has no group {work.group}") from None
-    todo = _todo(rollout, target)
+    todo = rollout.left_to_do(target)
     if todo:
         group = GroupRef.parse(target.group)
         with leases.Holding(ports, leases.of_group(group), holder=rollout.id):
-            target, again = _step(ports, work, rollout, target, version, todo)
+            rollout, target, again = _step(ports, work, rollout, target, version, todo)
         if again:
             return Done(f"{group.name} of {rollout.id}: {target.state}: {target.reason}", again=True)
-    _tell(ports, _rollout(ports, work), target)
+    _tell(ports, rollout, target)
     return Done(f"{target.group} of {rollout.id}: {target.state}: {target.reason}")
 
 
@@ -48,23 +48,19 @@ def _rollout(ports: Ports, work: TargetWork) -> Rollout:
     return decode(stored.body)
 
 
-def _todo(rollout: Rollout, target: Target) -> Todo:
-    return "" if rollout.paused else rollout.left_to_do(target)
-
-
 def _step(
     ports: Ports, work: TargetWork, rollout: Rollout, target: Target, version: int | None, todo: Todo
-) -> tuple[Target, bool]:
-    """The target after the step, and whether there is a next one to take at once."""
+) -> tuple[Rollout, Target, bool]:
+    """The rollout as it was read last, the target after the step, and whether there is a next one to take at once."""
     before = target
     if todo in INTENTS and target.state != INTENTS[todo]:
-        target = msgspec.structs.replace(target, state=INTENTS[todo], replaced=False, memory={})
+        target = msgspec.structs.replace(target, state=INTENTS[todo], replaced=False)
         version = progress.save(ports, rollout, target, version)
     rollout = _rollout(ports, work)
-    if (now_todo := _todo(rollout, target)) != todo:
+    if rollout.left_to_do(target) != todo:
         if before.state != target.state:
             progress.save(ports, rollout, before, version)
-        return before, bool(now_todo)
+        return rollout, before, bool(rollout.left_to_do(before))
     environment = environments.by_name(ports.environments, rollout.environment)
     if environment is None:
         raise Irrelevant(f"{rollout.id} is of environment {rollout.environment}, which has no file any more")
@@ -81,7 +77,7 @@ def _step(
         after, again = replace_nodes.step(ports, environment, rollout, target)
     if after != target:
         progress.save(ports, rollout, after, version)
-    return after, again or (not again and todo != "replace" and _todo(rollout, after) == "replace")
+    return rollout, after, again or (todo != "replace" and rollout.left_to_do(after) == "replace")
 
 
 def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Target, *, was: Target) -> Target:

@@ -37,6 +37,10 @@ class InUse(Exception):
     """It cannot be deleted, for something needs it; the text says what."""
 
 
+class Taken(Exception):
+    """Something of this name exists already."""
+
+
 class Weather(Busy):
     """Rate limit, timeout, unavailable: nothing is wrong with the request, come again later."""
 
@@ -104,7 +108,11 @@ class Compute(Protocol):
         """Patch a group under the fingerprint that `patch` carries, and wait until it is done. Stale."""
 
     def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
-        """Members with names of ours, tried once (createInstances)."""
+        """Members with names of ours, tried once (createInstances). Taken."""
+
+    def errors(self, ref: GroupRef) -> list[Json]:
+        """What went wrong with its members lately, also with those that are gone (listErrors): error,
+        instanceActionDetails, timestamp."""
 
     def delete_instances(self, ref: GroupRef, instances: Sequence[str], *, request_id: str) -> None:
         """Delete these members and lower the target (deleteInstances); ones already gone are skipped."""

@@ -22,7 +22,10 @@ def load(ports: Ports, rollout: Rollout, group: str) -> tuple[Target, int | None
     stored = ports.store.get(COLLECTION, _key(rollout, group))
     if stored is not None:
         return _read(stored.body), stored.version
-    return next(target for target in rollout.targets if target.group == group), None
+    for target in rollout.targets:
+        if target.group == group:
+            return target, None
+    raise LookupError(f"{rollout.id} has no group {group}")
 
 
 def save(ports: Ports, rollout: Rollout, target: Target, version: int | None) -> int:

@@ -101,8 +101,8 @@ def test_a_canary_node_that_vanishes_in_its_bake_proves_nothing() -> None:
         while fleet.asked:
             fleet.change(fleet.asked.pop())
     fleet.nodes.clear()
-    fleet.step()
-    assert fleet.rollout.phase == "verifying"
+    assert isinstance(fleet.step(), steps.Become)
+    assert fleet.live.phase == "verifying"
     end = fleet.run()
     assert (end.phase, end.waves[0].verdict) == ("done", "passed")
     assert fleet.done == ["mutate g0", "make canary", "give up canary", "make canary", "remove canary"]
@@ -142,15 +142,15 @@ def test_by_policy_a_failed_rollout_stays_where_it_is() -> None:
 
 
 def test_no_wave_begins_while_the_window_is_closed_and_what_has_begun_goes_on() -> None:
-    fleet = Fleet(rollout(), closed="frozen until Monday")
+    fleet = Fleet(rollout(), closed="Frozen until Monday.")
     held = fleet.run(50)
-    assert (held.phase, held.reason, fleet.done) == ("mutating", "canary waits: frozen until Monday", [])
+    assert (held.phase, held.reason, fleet.done) == ("mutating", "canary waits. Frozen until Monday.", [])
     fleet.closed = ""
     while fleet.rollout.phase != "baking":
         fleet.run(1)
-    fleet.closed = "outside of its windows"
+    fleet.closed = "Outside of the windows."
     held = fleet.run(50)
-    assert (held.wave, held.reason) == (1, "wave 1 waits: outside of its windows")
+    assert (held.wave, held.reason) == (1, "wave 1 waits. Outside of the windows.")
     fleet.rollout = obey(held, "rollback", sent=("2026-01-01T00:00:00", "1"), who="")
     assert fleet.run().phase == "rolled back"
 

@@ -39,6 +39,10 @@ class Outbox:
     told: list[Json] = field(default_factory=list)
     weather_after: int = 1000
 
+    def publish_all(self, topic: str, messages: Any) -> None:
+        for data, attributes in messages:
+            self.publish(topic, data, attributes)
+
     def publish(self, topic: str, data: bytes, attributes: Any = None) -> str:
         import json
 
