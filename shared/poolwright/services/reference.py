@@ -18,7 +18,7 @@ from poolwright.builds import metadata, reference_pool
 from poolwright.builds.source import SourceImage
 from poolwright.entries import Entry
 from poolwright.references import ClusterRef, PoolRef, last_part
-from poolwright.services import intents, leases, stop
+from poolwright.services import intents, leases, runs, stop
 from poolwright.services.ports import Missing, NodePool, Ports, Rejected
 from poolwright.verdicts import Busy, Refused
 
@@ -269,5 +269,8 @@ def _newest(ports: Ports, environment: Environment) -> BootImage | None:
             found.append(BootImage.read(raw))
         except ValueError:  # nobody's
             continue
-    usable = [image for image in found if not why_unusable(image, environment=environment.name)]
-    return max(usable, key=lambda image: image.run_id, default=None)
+    for image in sorted(found, key=lambda each: each.run_id, reverse=True):
+        unusable = why_unusable(image, environment=environment.name)
+        if not unusable and not runs.why_not_used(ports, environment.name, image.run_id):
+            return image
+    return None

@@ -161,9 +161,9 @@ def _enough(
 ) -> Requested | None:
     """What automation gets instead of another build. Refused."""
     mine = [run for run in known if run.source_image == source.link]
-    refused = {run.run_id for run in mine if run.state == "refused"}
+    in_vain = {run.run_id for run in mine if run.state in ("refused", "failed")}
     for image in sorted(images, key=lambda each: each.run_id, reverse=True):
-        fits = image.source_image == source.name and image.run_id not in refused
+        fits = image.source_image == source.name and image.run_id not in in_vain
         if fits and not why_unusable(image, environment=environment.name):
             return Requested(image.run_id, "", f"run {image.run_id} of {environment.name} is on {source.name} already")
     if environment.run_id is not None and number > environment.run_id:

@@ -26,6 +26,14 @@ def find(ports: Ports, environment: str, run_id: int) -> Run | None:
     return decode(stored.body) if stored else None
 
 
+def why_not_used(ports: Ports, environment: str, run_id: int) -> str:
+    """Why a run's image, if there is one, was not accepted, in a sentence; empty where it was, or nobody judged it."""
+    run = find(ports, environment, run_id)
+    if run is None or run.state not in ("refused", "failed"):
+        return ""
+    return f"Run {run_id} of {environment} came to nothing: {run.reason}"
+
+
 def add(ports: Ports, run: Run) -> Run:
     """A new run; the number is nobody else's from here on. Busy where it is taken."""
     try:
