@@ -57,13 +57,15 @@ def _fresh(folder: Path) -> Path:
 def _keep(running: Stage, screen: Screen) -> None:
     """Leave all running, and say how to look around."""
     path = running.folder / "env.sh"
-    lines = [f"export {name}='{value}'" for name, value in sorted(running.manifest["env"].items())]
+    env = {**running.manifest["env"], "POOLWRIGHT_ENVIRONMENTS": str(running.folder / "environments")}
+    lines = [f"export {name}='{value}'" for name, value in sorted(env.items())]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     cluster = running.story.world.clusters[0]
     context = running.story.cloud.context(cluster.name)
     screen.console.print(
         f"\n[bold]It goes on running.[/] In another terminal:\n\n"
         f"  source {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n"
+        "  PYTHONPATH=shared .venv/bin/python -m poolwright.cli status\n"
         "  gcloud compute instance-groups managed list\n"
         "  gcloud compute instance-templates list\n"
         f"  gcloud container node-pools list --cluster {cluster.name} --location {cluster.location}\n"

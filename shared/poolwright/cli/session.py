@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poolwright.verdicts import Refused
@@ -38,9 +40,18 @@ def environment(outside: Ports, name: str) -> Environment:
 
 def requester() -> str:
     """Who asks, as a claim for the records."""
-    import os
-    from pathlib import Path
-
     from poolwright.adapters.gcloud_account import claimed
 
     return claimed(os.environ, Path.home())
+
+
+def claim(command: str) -> dict[str, str]:
+    """`cause` and `requester` of what a command does by itself."""
+    return {"cause": f"poolwright {command}", "requester": requester()}
+
+
+def environments_folder() -> Path:
+    """Where the environments' files are."""
+    from poolwright.settings import Settings
+
+    return Settings.read().environments

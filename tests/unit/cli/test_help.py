@@ -36,7 +36,7 @@ def test_every_command_explains_itself_with_an_example_that_it_would_take(
 ) -> None:
     assert run([*path, "--help"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"Examples?\n", shown)
+    assert re.search(r"Examples? *\n", shown)
     examples = [line.strip() for line in shown.splitlines() if line.strip().startswith("poolwright ")]
     assert examples
     for line in examples:
@@ -52,7 +52,7 @@ def test_every_command_speaks_to_programs_too(path: tuple[str, ...]) -> None:
 
 def test_what_operators_know_is_there() -> None:
     wanted = {
-        "plan", "status", "images", "pools", "build", "stop", "resume", "tidy", "auth",
+        "plan", "status", "images", "pools", "build", "stop", "resume", "auth",
         *(f"rollout {name}" for name in ("start", "status", "pause", "resume", "abort", "rollback", "watch")),
         *(f"reference {name}" for name in ("create", "check", "fetch", "delete")),
     }  # fmt: skip
@@ -60,7 +60,13 @@ def test_what_operators_know_is_there() -> None:
 
 
 def test_help_is_there_before_any_library_of_google_is() -> None:
-    code = "import sys; from poolwright.cli.app import run; run(['plan', '--help']); print(*sys.modules)"
+    code = """
+import sys
+before = set(sys.modules)  # an interpreter may begin with some, for packages that share a name
+from poolwright.cli.app import run
+run(["plan", "--help"])
+print(*(set(sys.modules) - before))
+"""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": "shared"}, capture_output=True, text=True, check=True
     )
