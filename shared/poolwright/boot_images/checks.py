@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from poolwright.boot_images import substitutions as substituting
+from poolwright.boot_images import conflicts
+from poolwright.boot_images.conflicts import LARGEST_ITEM
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.boot_images.outcomes import Refusal
@@ -19,7 +20,7 @@ NodePolicy = Literal["new-nodes-only", "replace"]
 _CONFIDENTIAL_FEATURE = {"SEV": "SEV_CAPABLE", "SEV_SNP": "SEV_SNP_CAPABLE", "TDX": "TDX_CAPABLE"}
 # https://cloud.google.com/compute/docs/networking/using-gvnic#requirements
 _NETWORK_FEATURES = frozenset({"GVNIC", "IDPF"})
-_ONE_VALUE, _ALL_VALUES = 256 * 1024, 512 * 1024  # https://cloud.google.com/compute/docs/metadata/overview
+_ALL_VALUES = 512 * 1024  # bytes: .../compute/docs/metadata/setting-custom-metadata#limitations
 
 
 def refusal(
@@ -57,8 +58,8 @@ def too_big(template: InstanceTemplate) -> Refusal | None:
     """Metadata beyond Compute's limits."""
     sizes = {key: len(value.encode()) for key, value in template.metadata.items()}
     for key, size in sizes.items():
-        if size > _ONE_VALUE:
-            return Refusal("unsupported", f"Metadata item {key} would have {size} bytes, more than {_ONE_VALUE}.")
+        if size > LARGEST_ITEM:
+            return Refusal("unsupported", f"Metadata item {key} would have {size} bytes, more than {LARGEST_ITEM}.")
     if sum(sizes.values()) > _ALL_VALUES:
         return Refusal("unsupported", f"Metadata would have {sum(sizes.values())} bytes, more than {_ALL_VALUES}.")
     return None
@@ -83,8 +84,8 @@ def _of_kind(template: InstanceTemplate, substitutions: Substitutions) -> Refusa
         return Refusal("unsupported", f"{template.name} is of a Windows pool; those are not supported.")
     if not template.source_image:
         return Refusal("unsupported", f"{template.name} has no boot disk that is made from an image.")
-    if problems := substituting.problems(substitutions):
-        return Refusal("unsupported", " ".join(problems))
+    if problems := conflicts.problems(substitutions):
+        return Refusal("unsupported", " ".join(sentence for _, sentence in problems))
     return None
 
 

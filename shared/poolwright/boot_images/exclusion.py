@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from poolwright.boot_images.resources import InstanceTemplate
 
@@ -12,16 +14,18 @@ _POOL = "cloud.google.com/gke-nodepool"
 
 
 class Exclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What is excluded; A100s unless the environment says otherwise, because they are scarce.
+    """What is excluded; A100s unless the environment says otherwise, because they are scarce."""
 
-    `accelerators` are Compute's names (`nvidia-tesla-a100`), `machine_families` the part of a machine type before the
-    first dash (`a2`), `pools` node pool names, `labels` node labels of which one match excludes.
-    """
-
-    accelerators: tuple[str, ...] = ("nvidia-tesla-a100", "nvidia-a100-80gb")
-    machine_families: tuple[str, ...] = ()
-    pools: tuple[str, ...] = ()
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    accelerators: Annotated[
+        tuple[str, ...], Meta(description="Accelerator types, as Compute names them.", examples=["nvidia-tesla-a100"])
+    ] = ("nvidia-tesla-a100", "nvidia-a100-80gb")
+    machine_families: Annotated[
+        tuple[str, ...], Meta(description="Machine types up to the first dash.", examples=["a2"])
+    ] = ()
+    pools: Annotated[tuple[str, ...], Meta(description="Node pools by name.")] = ()
+    labels: Annotated[dict[str, str], Meta(description="Node labels of which one match excludes.")] = msgspec.field(
+        default_factory=dict
+    )
 
     def excluded_by(self, template: InstanceTemplate) -> str | None:
         """Which rule excludes a pool with this template, in words; None where none does."""

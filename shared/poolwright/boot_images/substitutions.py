@@ -4,55 +4,79 @@ substitutions:
   kubeEnv:
     set: {KEY: value}
     unset: [KEY]
-    append: {AUTOSCALER_ENV_VARS: [os_distribution=cos], KUBELET_ARGS: [--max-pods=64]}
+    append: {AUTOSCALER_ENV_VARS: [os_distribution=cos], KUBELET_ARGS: [--image-pull-progress-deadline=5m]}
+  kubeletConfig:
+    set: {containerLogMaxSize: 50Mi, evictionHard.memory.available: 200Mi}
+    unset: [readOnlyPort]
   metadata: {serial-port-logging-enable: "true"}
+  metadataFiles: {startup-script: files/startup.sh}
   labels: {acme.example/image: baked}
   taints: [{key: acme.example/canary, value: "true", effect: NoSchedule}]
 """
 
 from __future__ import annotations
 
-import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from poolwright.boot_images import lists
+from poolwright.boot_images import kubelet_config, lists
 from poolwright.boot_images.kube_env import KubeEnv, KubeEnvError
+from poolwright.boot_images.kubelet_config import KubeletConfigError
 from poolwright.boot_images.resources import InstanceTemplate
 
-_NOT_REPLACED = frozenset({"cluster-location", "cluster-name", "cluster-uid", "kube-env", "kube-labels"})
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
-_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?\Z")
-_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
+KUBELET_CONFIG = "kubelet-config"
 
 
 class KubeEnvChanges(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Operations on kube-env: `unset` first, then `set`, then `append` (items by list-valued key)."""
 
-    set: dict[str, str] = msgspec.field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-    append: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    set: Annotated[dict[str, str], Meta(description="Keys and their values, as texts.")] = msgspec.field(
+        default_factory=dict
+    )
+    unset: Annotated[tuple[str, ...], Meta(description="Keys that are removed.")] = ()
+    append: Annotated[dict[str, tuple[str, ...]], Meta(description="Items, each `name=value`, by list-valued key.")] = (
+        msgspec.field(default_factory=dict)
+    )
+
+
+class KubeletConfigChanges(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Operations on the kubelet's configuration: `unset` first, then `set`; a field is named by its dotted path."""
+
+    set: Annotated[dict[str, Any], Meta(description="Fields and their values.")] = msgspec.field(default_factory=dict)
+    unset: Annotated[tuple[str, ...], Meta(description="Fields that are removed.")] = ()
 
 
 class Taint(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A taint its nodes register with."""
 
-    key: str
-    value: str = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    key: Annotated[str, Meta(description="Key of the taint.")]
+    value: Annotated[str, Meta(description="Value of the taint.")] = ""
+    effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], Meta(description="What it does to pods.")]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}:{self.effect}"
 
 
 class Substitutions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """All of them; none by default. `labels` and `taints` are Kubernetes', `metadata` are Compute's items."""
+    """All of them; none by default. `labels` and `taints` are Kubernetes', `metadata` are Compute's items. What
+    `metadata_files` name is in `metadata` too, once the folder is read."""
 
-    kube_env: KubeEnvChanges = KubeEnvChanges()
-    metadata: dict[str, str] = msgspec.field(default_factory=dict)
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    kube_env: Annotated[KubeEnvChanges, Meta(description="Operations on kube-env.")] = KubeEnvChanges()
+    kubelet_config: Annotated[KubeletConfigChanges, Meta(description="Operations on the kubelet's configuration.")] = (
+        KubeletConfigChanges()
+    )
+    metadata: Annotated[dict[str, str], Meta(description="Metadata items and their values.")] = msgspec.field(
+        default_factory=dict
+    )
+    metadata_files: Annotated[
+        dict[str, str], Meta(description="Metadata items and the files that hold their values, beside this one.")
+    ] = msgspec.field(default_factory=dict)
+    labels: Annotated[dict[str, str], Meta(description="Node labels that are added.")] = msgspec.field(
+        default_factory=dict
+    )
+    taints: Annotated[tuple[Taint, ...], Meta(description="Node taints that are added.")] = ()
 
     @property
     def touches_kube_env(self) -> bool:
@@ -64,27 +88,6 @@ class SubstitutionError(ValueError):
     """Substitutions that cannot be made together or at all; the message names the key, never a value."""
 
 
-def problems(wanted: Substitutions) -> tuple[str, ...]:
-    """What is wrong with substitutions whatever the pool, as sentences."""
-    found = []
-    changes = wanted.kube_env
-    for key in sorted({*changes.set, *changes.append} & {*changes.unset}):
-        found.append(f"kube-env key {key} is both set and unset.")
-    for key in sorted({*changes.set} & {*changes.append}):
-        found.append(f"kube-env key {key} is both set and appended to.")
-    for key in sorted(_NOT_REPLACED & {*wanted.metadata}):
-        found.append(f"The metadata item {key} is GKE's: kube-env is changed through kubeEnv, the others not at all.")
-    found += [
-        f"The kubelet refuses to register its node with the label {key}; take a prefix of your own."
-        for key in wanted.labels
-        if not _kubelet_may_set(key)
-    ]
-    for key, value in [*wanted.labels.items(), *((taint.key, taint.value) for taint in wanted.taints)]:
-        if not _KEY.match(key) or not _VALUE.match(value):
-            found.append(f"Kubernetes allows no label or taint {key} with this value.")
-    return tuple(found)
-
-
 def metadata_after(template: InstanceTemplate, wanted: Substitutions) -> dict[str, str]:
     """The template's metadata with everything substituted; the same again when applied again. SubstitutionError."""
     items = template.metadata | wanted.metadata
@@ -94,6 +97,8 @@ def metadata_after(template: InstanceTemplate, wanted: Substitutions) -> dict[st
         if not template.kube_env.readable:
             raise SubstitutionError("its kube-env is no YAML mapping, so what a node makes of a change cannot be told")
         items["kube-env"] = kube_env_after(template.kube_env, wanted).render().reveal()
+    if wanted.kubelet_config != KubeletConfigChanges():
+        items[KUBELET_CONFIG] = _kubelet_config_after(items, wanted.kubelet_config)
     if "kube-labels" in items:
         try:
             for key, value in wanted.labels.items():
@@ -101,6 +106,25 @@ def metadata_after(template: InstanceTemplate, wanted: Substitutions) -> dict[st
         except lists.ListError as error:
             raise SubstitutionError(f"kube-labels: {error}") from None
     return items
+
+
+def _kubelet_config_after(items: dict[str, str], changes: KubeletConfigChanges) -> str:
+    """The kubelet's configuration with its fields changed. SubstitutionError."""
+    if (text := items.get(KUBELET_CONFIG)) is None:
+        raise SubstitutionError(f"it has no {KUBELET_CONFIG} to change fields of")
+    arguments = KubeEnv.parse(items.get("kube-env", "")).get("KUBELET_ARGS")
+    flags = {word.partition("=")[0] for word in (arguments.reveal().split() if arguments else ())}
+    try:
+        for path in (*changes.unset, *changes.set):
+            if (flag := kubelet_config.flag_of(path)) in flags:
+                raise SubstitutionError(f"the kubelet's field {path} has no effect, because KUBELET_ARGS has {flag}")
+        for path in changes.unset:
+            text = kubelet_config.without_field(text, path)
+        for path, value in changes.set.items():
+            text = kubelet_config.with_field(text, path, value)
+    except KubeletConfigError as error:
+        raise SubstitutionError(str(error)) from None
+    return text
 
 
 def kube_env_after(kube_env: KubeEnv, wanted: Substitutions) -> KubeEnv:
@@ -130,15 +154,3 @@ def _registered(kube_env: KubeEnv, argument: str, variable: str, item: str) -> K
     if kube_env.get("AUTOSCALER_ENV_VARS") is not None:
         kube_env = kube_env.append("AUTOSCALER_ENV_VARS", f"{variable}={item}")
     return kube_env
-
-
-def _kubelet_may_set(label: str) -> bool:
-    """https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction"""
-    prefix, slash, _ = label.rpartition("/")
-    if not slash or not any(
-        prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubernetes.io", "k8s.io")
-    ):
-        return True
-    return any(
-        prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubelet.kubernetes.io", "node.kubernetes.io")
-    )

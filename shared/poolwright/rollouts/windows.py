@@ -27,7 +27,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
 
     days: Annotated[tuple[Weekday, ...], Meta(description="Days on which it begins.")] = WEEKDAYS
     begins: Annotated[
-        str, Meta(description="Time of day, HH:MM.", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["09:00"])
+        str,
+        Meta(
+            description="Time of day, HH:MM.",
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+            examples=["09:00"],
+            extra={"wanted": "a time of day, such as 09:00"},
+        ),
     ] = "00:00"
     ends: Annotated[
         str,
@@ -35,6 +41,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
             description="Time of day, HH:MM until 24:00; the next day's, if it is not after `begins`.",
             pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
             examples=["17:00"],
+            extra={"wanted": "a time of day, such as 17:00 or 24:00"},
         ),
     ] = "24:00"
     time_zone: Annotated[str, Meta(description="Name in the IANA database.", examples=["Europe/Berlin"])] = "UTC"

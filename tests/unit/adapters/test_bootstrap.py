@@ -24,7 +24,12 @@ print(json.dumps([name.rpartition(".")[2] for name in sys.modules if name.starts
                  + [name for name in ("google.auth", "kubernetes", "yaml", "sqlite3", "grpc") if name in sys.modules]))
 """
 GOOGLE = {"google_access", "google.auth"}
-DEV = "{name: dev, project: p, clusters: [], buildServiceAccount: b@p.iam.gserviceaccount.com}"
+DEV = """
+name: dev
+project: acme-dev
+clusters: [{name: serving, location: us-central1}]
+buildServiceAccount: image-builder@acme-dev.iam.gserviceaccount.com
+"""
 
 
 @pytest.fixture(autouse=True)
