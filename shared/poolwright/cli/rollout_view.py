@@ -27,31 +27,59 @@ _MOST = 12  # groups of a wave that are listed one by one
 
 
 def rendered(found: RolloutSeen, *, whole: bool = True) -> Iterator[RenderableType]:
-    """A head line, the reason, a line a wave; `whole`: the groups too."""
+    """Where it is and why, its waves, what the gates say, and what went wrong; `whole`: each group too."""
     phase = f"{found.phase}, paused" if found.paused else found.phase
-    asked = f"asked for by {found.requester}" if found.requester else "by automation"
-    yield screen.head(found.id, phase, f"{found.image}, {asked}", style=STYLES.get(found.phase, "changed"))
+    yield screen.head(found.id, phase, style=STYLES.get(found.phase, "changed"))
     if found.reason:
         yield screen.indented(f"{found.reason}.".replace("..", "."))
+    asked = f"asked for by {found.requester}" if found.requester else "by automation"
+    yield screen.indented(f"run {found.run_id}, {found.image}, {asked}", style="quiet")
     yield ""
     yield _waves(found, whole=whole)
+    yield from _gates(found)
+    yield from _trouble(found)
 
 
 def _waves(found: RolloutSeen, *, whole: bool) -> RenderableType:
-    table = screen.table("", "", "", "", show_header=False)
-
-    def row(name: str, what: RenderableType, state: str, style: str, why: str = "", *, name_style: str = "") -> None:
-        table.add_row(screen.text(name, name_style), what, screen.text(state, style), screen.text(why, "quiet"))
-
+    table = screen.table("", "", "", show_header=False)
     for wave in found.waves:
         mark, style = _mark(wave)
-        row(f"  {mark} {wave.name}", _progress(wave), wave.verdict, style, name_style=style if wave.current else "")
-        for gate in wave.gates if wave.current else ():
-            row(f"      {gate.gate}", "", gate.verdict, _VERDICTS[gate.verdict], gate.reason, name_style="quiet")
-        for group in _listed(wave) if whole else _troubled(wave):
-            zone = screen.text(group.zone, "quiet")
-            row(f"      {group.group}", zone, group.state, _STATES[group.state], group.reason)
+        waits = all(group.state == "waiting" for group in wave.groups)
+        table.add_row(
+            screen.text(f"  {mark} {wave.name}", style if wave.current else ""),
+            screen.text(wave.verdict, style),
+            screen.text(_count(wave), "quiet" if waits else ""),
+        )
+        for group in _listed(wave) if whole else ():
+            state = screen.text(group.state, _STATES[group.state])
+            table.add_row(f"      {group.group}", screen.text(group.zone, "quiet"), state)
     return table
+
+
+def _gates(found: RolloutSeen) -> Iterator[RenderableType]:
+    """What the gates said last of the wave in hand, or of the one that failed."""
+    judged = [wave for wave in found.waves if wave.gates and (wave.current or wave.verdict == "failed")]
+    for wave in judged[-1:]:
+        table = screen.table(f"gates of {wave.name}", "", "")
+        for gate in wave.gates:
+            table.add_row(
+                gate.gate, screen.text(gate.verdict, _VERDICTS[gate.verdict]), screen.text(gate.reason, "quiet")
+            )
+        yield ""
+        yield table
+
+
+def _trouble(found: RolloutSeen) -> Iterator[RenderableType]:
+    """Why groups are not where they should be."""
+    groups = [group for wave in found.waves for group in wave.groups if group.state in _TROUBLE]
+    for group in groups:
+        yield ""
+        state = screen.text(group.state, _STATES[group.state])
+        yield screen.beside(state, screen.text(_with_name(group)))
+
+
+def _with_name(group: GroupSeen) -> str:
+    return group.reason if group.group in group.reason else f"{group.group}: {group.reason}"
 
 
 def _mark(wave: WaveSeen) -> tuple[str, str]:
@@ -64,11 +92,6 @@ def _mark(wave: WaveSeen) -> tuple[str, str]:
     return ("●", "changed") if wave.current else ("·", "quiet")
 
 
-def _progress(wave: WaveSeen) -> RenderableType:
-    waits = all(group.state == "waiting" for group in wave.groups)
-    return screen.text(_count(wave), "quiet" if waits else "")
-
-
 def _count(wave: WaveSeen) -> str:
     """`2 changed, 1 refused, 2 waiting`."""
     states = Counter("changed" if group.state == "mutated" else group.state for group in wave.groups)
@@ -77,11 +100,8 @@ def _count(wave: WaveSeen) -> str:
 
 def _listed(wave: WaveSeen) -> Iterator[GroupSeen]:
     """All groups of a small wave; of a large one those that somebody should look at."""
-    yield from wave.groups if len(wave.groups) <= _MOST else _troubled(wave)
-
-
-def _troubled(wave: WaveSeen) -> Iterator[GroupSeen]:
-    yield from (group for group in wave.groups if group.state in _TROUBLE)
+    few = len(wave.groups) <= _MOST
+    yield from (group for group in wave.groups if few or group.state in _TROUBLE)
 
 
 def in_a_line(found: RolloutSeen) -> str:

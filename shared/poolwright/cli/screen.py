@@ -103,8 +103,13 @@ def indented(content: str, *, style: str = "", by: int = 2) -> RenderableType:
 
 def labelled(label: str, content: str, *, style: str = "refused") -> RenderableType:
     """A word, and a sentence beside it."""
+    return beside(text(label, style), text(content))
+
+
+def beside(left: RenderableType, right: RenderableType) -> RenderableType:
+    """Two columns; what the right one folds stays in it."""
     made = table("", "", show_header=False)
-    made.add_row(text(label, style), text(content))
+    made.add_row(left, right)
     return made
 
 
