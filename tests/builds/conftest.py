@@ -199,7 +199,7 @@ def environment(**changed: Any) -> Environment:
     return msgspec.convert(DEV | changed, environments.Environment)
 
 
-def processes(run: Callable[[Process], None], *, begin: Callable[[], None]) -> Iterator[Process]:
+def processes(run: Callable[[Process], object], *, begin: Callable[[], None]) -> Iterator[Process]:
     """A process for each moment at which it can die, in a world of its own; the moments are those of a clean run."""
     begin()
     clean = Process()

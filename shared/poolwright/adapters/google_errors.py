@@ -47,7 +47,8 @@ def rejections() -> Iterator[None]:
     except GoogleAPICallError as error:
         if not 400 <= (error.code or 0) < 500 or error.code in (404, 412) or is_weather(error):
             raise
-        raise Rejected(error.message, status=_status(error)) from error
+        message, status = _own_words(error)
+        raise Rejected(message, status=status) from error
 
 
 def is_weather(error: BaseException) -> bool:
@@ -76,14 +77,16 @@ def as_refusal(error: BaseException) -> Refused | None:
 _LOG_IN = "Log in with `poolwright auth`, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
 
 
-def _status(error: GoogleAPICallError) -> str:
-    """The canonical code's name; over REST the library keeps no more of it than the answer."""
+def _own_words(error: GoogleAPICallError) -> tuple[str, str]:
+    """Message and canonical code. Over REST the library prefixes the one with the URL, and knows the other by its
+    number only; the answer has both."""
     if error.grpc_status_code is not None:
-        return str(error.grpc_status_code.name)
+        return error.message, str(error.grpc_status_code.name)
     try:
-        return str(error.response.json()["error"]["status"])
+        answer = error.response.json()["error"]
+        return str(answer["message"]), str(answer["status"])
     except (AttributeError, LookupError, TypeError, ValueError):
-        return "UNKNOWN"
+        return error.message, "UNKNOWN"
 
 
 def _reasons(error: GoogleAPICallError) -> set[str]:

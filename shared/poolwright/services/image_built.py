@@ -17,6 +17,7 @@ from poolwright.builds.boot_image import TAG as TAG
 from poolwright.builds.run import BY_HAND, Run, State, image_name, run_id_of
 from poolwright.environments import Environment
 from poolwright.events.cloud_build import BuildStatus
+from poolwright.references import last_part
 from poolwright.services import runs, start_rollout, stop
 from poolwright.services.ports import Build, Conflict, Json, Missing, Ports
 from poolwright.services.records import record
@@ -111,8 +112,10 @@ def _run(ports: Ports, environment: Environment, build: Build, run_id: int) -> R
     """The run on record. A build that nobody here asked for is taken at its word, and its number counts from now on.
     Busy."""
     known = runs.find(ports, environment.name, run_id)
-    if known is not None:
-        return runs.submitted(ports, known, build) if known.state == "requested" else known
+    if known is not None and known.state == "requested":
+        return runs.submitted(ports, known, build)
+    if known is not None and (known.requester != BY_HAND or known.build_id == build.id or known.state == "built"):
+        return known
     labelled = [
         str(raw["name"])
         for raw in ports.compute.images(environment.project, family=environment.image_family)
@@ -123,11 +126,15 @@ def _run(ports: Ports, environment: Environment, build: Build, run_id: int) -> R
     by_hand = msgspec.structs.replace(
         told, build_id=build.id, cause=f"build {build.id}", requester=BY_HAND, requested=build.created
     )
+    if known is not None:  # the same number by hand once more, since nothing came of the first
+        return runs.change(ports, known, **{name: getattr(by_hand, name) for name in by_hand.__struct_fields__})
     return runs.add(ports, by_hand)
 
 
 def _made(ports: Ports, environment: Environment, build: Build, run: Run) -> tuple[BootImage | None, tuple[str, ...]]:
     """The run's image, and why it is not used. Busy."""
+    if build.id != run.build_id and not _tells(build, run):
+        return None, (f"Run {run.run_id} is build {run.build_id}'s, and this build was told of another image.",)
     try:
         raw = ports.compute.image(environment.project, run.image)
     except Missing:
@@ -141,6 +148,13 @@ def _made(ports: Ports, environment: Environment, build: Build, run: Run) -> tup
     return image, acceptance.problems(
         image, environment=environment, run=run, made=_made_at(raw), build_began=build.created
     )
+
+
+def _tells(build: Build, run: Run) -> bool:
+    """Whether a build that is not the run's own is the same once more, as the console's button Retry makes it."""
+    values = build.substitutions
+    told = values.get("_IMAGE_NAME", ""), last_part(values.get("_SOURCE_IMAGE", ""))
+    return told == (run.image, last_part(run.source_image))
 
 
 def _made_at(raw: Json) -> float:
@@ -161,7 +175,8 @@ def _finish(ports: Ports, build: Build, run: Run, *, state: State, what: str, wh
         ports, kind="build", subject=run.key, environment=run.environment, what=what, why=why, cause=cause,
         requester=run.requester, once=build.id, after=run.image if state == "built" else "",
     )  # fmt: skip
-    if run.state not in ("built", state):  # an image that is there stays, whatever a later build of its run comes to
+    owns = build.id == run.build_id or _tells(build, run)
+    if owns and run.state not in ("built", state):  # an image that is there stays, whatever a later build comes to
         runs.change(ports, run, state=state, build_id=build.id, reason=why or what, ended=ports.clock.now())
     outcome = {"environment": run.environment, "runId": run.run_id, "image": run.image, "outcome": state}
     _taken(ports, build, outcome | {"what": what, "why": why})
