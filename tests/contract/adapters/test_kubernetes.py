@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from poolwright.services.ports import Json, Missing, Weather
 from tests.contract.conftest import Served
 from tests.contract.kubernetes.clusters import START, Clock, budget_body, node_body, pod_body
 
+CHANGED = datetime(2026, 9, 21, tzinfo=UTC).timestamp()  # of the conditions in node_body
 PROVISIONERS = "nodeprovisioners.compute.poolwright.dev"
 DEFINITION = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -99,7 +101,9 @@ def test_nodes_are_read_with_what_gates_and_capacity_ask(cluster: Cluster, adapt
     body["metadata"]["annotations"] = {"why": "because"}
     cluster.do("create", "nodes", {**body, "spec": {"unschedulable": True}})
     first, second = adapter.nodes()
-    assert first == Node("a", ready=True, cordoned=False, gpus=8, labels=first.labels, created=START)
+    assert first == Node(
+        "a", ready=True, cordoned=False, gpus=8, labels=first.labels, created=START, ready_changed=CHANGED
+    )
     assert first.labels["pool"] == "h100"
     assert (second.ready, second.cordoned, second.gpus) == (False, True, 0)
     assert second.annotations["why"] == "because"
