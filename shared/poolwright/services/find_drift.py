@@ -77,8 +77,8 @@ def _differs(ports: Ports, environment: Environment, current: Released, raw: Ins
     """Not on the released run, and not for a reason that is known."""
     if {run_id_of(last_part(each)) for each in raw.templates} == {current.run_id}:
         return ""
-    refusal = ports.store.get(refusals.COLLECTION, key)
-    if refusal and refusal.body["where"] == refusals.where(raw.fingerprint, environment, current.image):
+    refusal, now = ports.store.get(refusals.COLLECTION, key), ports.clock.now()
+    if refusal and refusals.still_holds(refusal.body, raw.fingerprint, environment, current.image, now=now):
         return ""
     return "drift"
 

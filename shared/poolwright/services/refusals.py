@@ -8,7 +8,7 @@ from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import Refusal
 from poolwright.boot_images.resources import InstanceGroup
 from poolwright.references import GroupRef, last_part
-from poolwright.services.ports import Conflict, Ports
+from poolwright.services.ports import Conflict, Json, Ports
 from poolwright.services.records import record
 from poolwright.verdicts import Busy, Refused
 
@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from poolwright.environments import Environment
 
 COLLECTION = "refusals"
+ASK_SECONDS = 3600.0  # between two requests for a build: one that failed is tried again
 
 
 def where(fingerprint: str, environment: Environment, image: str) -> str:
     """What a refusal depends on: when any of it changes, the group is looked at again."""
     return f"{fingerprint} {environment.digest} {image}"
+
+
+def still_holds(refusal: Json, fingerprint: str, environment: Environment, image: str, *, now: float) -> bool:
+    """Whether a remembered refusal would be given again, and need not be answered again."""
+    if refusal.get("where") != where(fingerprint, environment, image):
+        return False
+    return "asked" not in refusal or now - refusal["asked"] < ASK_SECONDS
 
 
 def refuse(
@@ -36,24 +44,34 @@ def refuse(
 ) -> str:
     """Record and remember the refusal, once for what it depends on; the reason in words. `source_image` is what GKE's
     template boots: skew is answered with a build on it, where the environment wants that. Busy, Weather."""
-    stored = ports.store.get(COLLECTION, str(group))
-    if stored is not None and stored.body.get("where") == where(raw.fingerprint, environment, image.name):
+    stored, now = ports.store.get(COLLECTION, str(group)), ports.clock.now()
+    if stored and still_holds(stored.body, raw.fingerprint, environment, image.name, now=now):
         return str(stored.body["reason"])
-    answer = _answer(ports, environment, source_image, cause=cause) if refusal.kind == "skew" else ""
+    asks = refusal.kind == "skew" and environment.source_image.on_change == "rebuild"
+    answer = _answer(ports, environment, source_image, cause=cause) if asks else ""
     reason = " ".join(filter(None, (refusal.reason, answer)))
     record(
         ports, kind="refusal", subject=str(group), what=f"not put on {image.name}", why=reason, cause=cause,
         environment=environment.name, once=f"{image.name}|{refusal.reason}", refusal=refusal.kind,
     )  # fmt: skip
-    remember(ports, environment, raw, group, image.name, kind=refusal.kind, reason=reason)
+    asked = {"asked": now} if asks else {}
+    remember(ports, environment, raw, group, image.name, kind=refusal.kind, reason=reason, **asked)
     return reason
 
 
 def remember(
-    ports: Ports, environment: Environment, raw: InstanceGroup, group: GroupRef, image: str, *, kind: str, reason: str
+    ports: Ports,
+    environment: Environment,
+    raw: InstanceGroup,
+    group: GroupRef,
+    image: str,
+    *,
+    kind: str,
+    reason: str,
+    **more: float,
 ) -> None:
     """So that the tick does not come back for the same each minute. Busy."""
-    body = {"where": where(raw.fingerprint, environment, image), "kind": kind, "reason": reason}
+    body = {"where": where(raw.fingerprint, environment, image), "kind": kind, "reason": reason, **more}
     stored = ports.store.get(COLLECTION, str(group))
     if stored is not None and stored.body == body:
         return
@@ -66,8 +84,6 @@ def remember(
 def _answer(ports: Ports, environment: Environment, source_image: str, *, cause: str) -> str:
     """A build on the image that GKE's template boots, asked for once however many groups moved to it; or why none."""
     base = last_part(source_image)
-    if environment.source_image.on_change != "rebuild":
-        return ""
     if environment.mode == "observe":
         return f"A build on {base} would be requested; mode is observe."
     if environment.run_id is not None:
@@ -78,4 +94,4 @@ def _answer(ports: Ports, environment: Environment, source_image: str, *, cause:
         asked = request_build.request(ports, environment=environment, source_image=source_image, cause=cause)
     except Refused as refused:
         return f"No build on {base} is requested: {refused.problem}."
-    return f"Run {asked.run_id} is built on {base}."
+    return f"{asked.sentence.rstrip('.')}."

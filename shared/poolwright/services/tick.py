@@ -9,7 +9,7 @@ from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import Work
 from poolwright.rollouts.rollout import decode
-from poolwright.services import find_drift, image_built, request_build, start_rollout, stop
+from poolwright.services import find_drift, image_built, replace_members, request_build, start_rollout, stop
 from poolwright.services.ports import Ports, Weather
 from poolwright.services.work import provisioner_work, publish, rollout_work
 from poolwright.verdicts import Busy, Verdict
@@ -44,6 +44,7 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
     return (
         lambda ports: _builds(ports, environment),
         lambda ports: find_drift.groups(ports, environment),
+        lambda ports: replace_members.start(ports, environment),
         lambda ports: _provisioners(ports, environment),
     )
 

@@ -1,0 +1,52 @@
+"""Under node policy `replace`, members that were left on another template than their group's are replaced by a rollout
+of the released image to just these groups: with its drains, gates and limits. Under `new-nodes-only` they live on."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+
+from poolwright.boot_images.mutation import run_id_of
+from poolwright.environments import Environment
+from poolwright.events.work import Work
+from poolwright.services import drift, released, start_rollout
+from poolwright.services.ports import Ports
+from poolwright.verdicts import Refused
+
+log = logging.getLogger(__name__)
+
+
+def start(ports: Ports, environment: Environment) -> Iterator[Work]:
+    """Start it, once for what is found, and after any unfinished rollout. It asks for its own steps. Weather."""
+    yield from ()
+    if environment.rollout.node_policy != "replace" or environment.mode == "observe":
+        return
+    current = released.read(ports, environment)
+    found = [
+        each
+        for each in drift.known(ports, environment.name)
+        if each.group not in current.held and run_id_of(each.template) == current.run_id
+    ]
+    if not found:
+        return
+    seen = "|".join(f"{each.group} {sorted(each.members.items())} {each.since}" for each in found)
+    key = f"{environment.name}-{current.run_id}-members-{hashlib.sha256(seen.encode()).hexdigest()[:6]}"
+    rollouts = start_rollout.all_of(ports, environment.name)
+    if any(each.id == key or not each.finished for each in rollouts):
+        return
+    image = released.image(ports, environment, current.image)
+    if image is None:
+        return
+    groups = [each.group for each in found]
+    try:
+        start_rollout.start(
+            ports,
+            environment=environment,
+            image=image,
+            key=key,
+            cause="tick: members on older templates",
+            groups=groups,
+        )
+    except Refused as why:  # a group is gone, or excluded since: the next look at it says so
+        log.warning("members of %s are not replaced: %s", environment.name, why)
