@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from localcloud.dispatch import Call
 from localcloud.stack import Stack
 from poolwright import environments
 from poolwright.adapters.cloud_build import CloudBuildApi
@@ -152,6 +153,13 @@ class Cloud:
     def change(self, work: Callable[[], Any]) -> Any:
         """Do something to the world, in its own thread."""
         return self.loop.call(work)
+
+    def gke(self, method: str, **params: Any) -> Any:
+        """Call a method of GKE as somebody else does."""
+        api = self.stack.gke.api()
+        name = f"google.container.v1.ClusterManager.{method}"
+        call = Call(method=api.methods[name], params=params, raw_body=copy.deepcopy(params))
+        return self.change(lambda: api.handlers[name](call))
 
     def advance(self, seconds: float) -> None:
         """Let the world live."""

@@ -124,7 +124,7 @@ def targets_of(ports: Ports, environment: Environment) -> tuple[list[Target], di
             excluded[str(ref)] = "GKE knows no such cluster"
             continue
         for pool in pools:
-            if not pool.accelerators:
+            if not pool.takes_boot_images:
                 continue
             why = environment.exclude.excludes(
                 pool=pool.ref.name,
