@@ -23,7 +23,7 @@ DRY_SECONDS = 900.0  # before the surge is tried again, and meanwhile nodes are 
 MOST_EVICTIONS = 100  # a step
 
 
-class Since(msgspec.Struct, frozen=True):
+class Since(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member, and since when (seconds since the epoch); 0 for a surge member that is named and not yet asked for.
     `turn`: the how-manieth it is of those taken into hand, so that taking it again is another matter."""
 
@@ -32,7 +32,7 @@ class Since(msgspec.Struct, frozen=True):
     turn: int = 0
 
 
-class Memory(msgspec.Struct, frozen=True, kw_only=True):
+class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the document of a target remembers. `drains`: old members in hand, `taken`: how many ever were; `coming`:
     fresh members that are not healthy yet; `surge`: members added that no old one has made room for, `named`: how many
     were ever decided on; `dry`: when one could not be made; `given_up`: why the rest is not done, while nodes in hand

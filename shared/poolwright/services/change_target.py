@@ -33,8 +33,10 @@ def handle(work: TargetWork, ports: Ports) -> Done:
     todo = rollout.left_to_do(target)
     if todo:
         group = GroupRef.parse(target.group)
-        with leases.Holding(ports, leases.of_group(group), holder=rollout.id):
+        with leases.Holding(ports, leases.of_group(group), holder=rollout.id) as holding:
             rollout, target, again = _step(ports, work, rollout, target, version, todo)
+            if todo == "replace":
+                holding.keep(target.in_hand)
         if again:
             return Done(f"{group.name} of {rollout.id}: {target.state}: {target.reason}", again=True)
     _tell(ports, rollout, target)

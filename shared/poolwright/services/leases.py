@@ -91,6 +91,12 @@ class Holding:
         take(self._ports, self._key, holder=self._holder, seconds=LONG_SECONDS if self._was_theirs else SECONDS)
         return self
 
+    def keep(self, keeps: bool) -> None:
+        """Whether the lease stays with the holder after the block, for what spans several steps."""
+        self._was_theirs = keeps
+        if keeps:
+            take(self._ports, self._key, holder=self._holder, seconds=LONG_SECONDS)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
