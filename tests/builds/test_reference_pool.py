@@ -35,7 +35,7 @@ def finish(cloud: Cloud, do: Step) -> Status:
         status = step(cloud, do)
         if status.done:
             return status
-        cloud.advance(5)
+        cloud.advance(20)
     raise AssertionError(f"it did not end: {status}")
 
 
@@ -191,7 +191,7 @@ def test_no_image_ever_goes_to_it(cloud: Cloud) -> None:
     [rollout] = start_rollout.all_of(cloud.ports(), "dev")
     assert {target.pool for target in rollout.targets} == {f"{CLUSTER}/nodePools/l4"}
     pool = next(pool for pool in cloud.ports().gke.cluster(CLUSTER).pools if pool.is_reference)
-    assert node_pools.left_alone(cloud.environment, pool) == "reference pool"
+    assert node_pools.left_alone(cloud.environment, pool) == "the reference pool"
 
 
 # What it shows
