@@ -5,7 +5,8 @@ VENV := .venv
 RUN := PYTHONPATH=.:shared:functions $(VENV)/bin/python
 FUNCTIONS_VENV := build/functions-venv
 ARCHIVE := dist/poolwright-functions.zip
-SOURCES := $(shell find functions shared/poolwright environments cloudbuild -name '*.py' -o -name '*.yaml' 2>/dev/null)
+SOURCES := $(shell find functions shared/poolwright environments cloudbuild -name '*.py' -o -name '*.yaml' \
+	-o -path 'environments/files/*' 2>/dev/null)
 
 # make demo STATE=world.yaml SEED=7 KEEP=1 WITHOUT=step
 DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \

@@ -26,7 +26,17 @@ def contents(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
     for folder in ("cloudbuild", "environments"):
         for path in sorted((root / folder).glob("*.yaml")):
             yield f"{folder}/{path.name}", path
+    yield from _metadata_files(root / "environments")
     yield "requirements.txt", root / "requirements.txt"
+
+
+def _metadata_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What the environments replace metadata items from. BadEnvironment: nothing deploys that would not start."""
+    from poolwright.environments import load
+
+    named = {name for environment in load(folder) for name in environment.substitutions.metadata_files.values()}
+    for path in sorted({(folder / name).resolve() for name in named}):
+        yield f"environments/{path.relative_to(folder.resolve())}", path
 
 
 def build(archive: Path = ARCHIVE) -> Path:

@@ -112,8 +112,10 @@ def test_the_archive_holds_what_deploys_and_nothing_else(tmp_path: Path) -> None
         names = archive.namelist()
     assert len(names) == len(set(names))
     assert {"main.py", "requirements.txt", "poolwright/bootstrap.py", "environments/dev.yaml"} <= set(names)
-    assert "cloudbuild/boot-image.yaml" in names
-    wanted = re.compile(r"(?:\w+\.py|poolwright/(?:\w+/)*\w+\.py|(?:environments|cloudbuild)/[\w-]+\.yaml|requirements\.txt)")
+    assert {"cloudbuild/boot-image.yaml", "environments/files/startup.sh"} <= set(names)
+    wanted = re.compile(
+        r"(?:\w+\.py|poolwright/(?:\w+/)*\w+\.py|(?:environments|cloudbuild)/[\w-]+\.yaml|environments/files/[\w.-]+|requirements\.txt)"
+    )
     assert [name for name in names if not wanted.fullmatch(name)] == []
     unwanted = re.compile(r"(?:^|/)(?:tests?|test_\w+|conftest|cli|__pycache__|localcloud)(?:/|\.py|$)")
     assert [name for name in names if unwanted.search(name)] == []

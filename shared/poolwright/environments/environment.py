@@ -84,7 +84,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     ] = "global"
     mode: Annotated[
         Mode,
-        Meta(description="`observe`: decide and record, write nothing; `offer`: wait for a person's start; `act`."),
+        Meta(description="Decide and record and write nothing, wait for a person's start, or act."),
     ] = "observe"
     run_id: Annotated[
         Annotated[int, Meta(ge=1, le=10**18 - 1)] | None,

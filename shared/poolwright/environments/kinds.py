@@ -10,8 +10,9 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 def like(pattern: str, wanted: str, *, longest: int | None = None) -> Meta:
-    """A text's form; `wanted` says in words what would do, where a file has something else."""
-    return Meta(pattern=pattern, max_length=longest, extra={"wanted": wanted})
+    """A text's form; `wanted` says in words what would do, where a file has something else (editors show it too)."""
+    said = {"patternErrorMessage": f"Give {wanted}."}
+    return Meta(pattern=pattern, max_length=longest, extra={"wanted": wanted}, extra_json_schema=said)
 
 
 Location = Annotated[

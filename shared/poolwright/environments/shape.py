@@ -40,7 +40,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, raw: Any, kind: Any, path: str) -> Any:
-        base, metas = _bare(kind)
+        base, metas = bare(kind)
         origin = get_origin(base)
         if isinstance(base, type) and issubclass(base, msgspec.Struct):
             return self._struct(raw, base, path)
@@ -69,11 +69,11 @@ class _Reader:
         for name, field in fields.items():
             if name in raw:
                 values[field.name] = value = self.read(raw[name], field.type, _below(path, name))
-                nested = _bare(field.type)[0]
+                nested = bare(field.type)[0]
                 sound = sound and (value is not _BAD or (isinstance(nested, type) and not field.required))
             elif field.required:
                 sound = (
-                    bool(self._bad(_below(path, name), f"it is missing; give {_wanted(*_bare(field.type))}")) and False
+                    bool(self._bad(_below(path, name), f"it is missing; give {_wanted(*bare(field.type))}")) and False
                 )
         if any(fields[name].required and values.get(fields[name].name, _BAD) is _BAD for name in fields):
             return _BAD
@@ -105,7 +105,8 @@ class _Reader:
         return _BAD
 
 
-def _bare(kind: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
+def bare(kind: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
+    """A type without its annotations, and those."""
     if get_origin(kind) is Annotated:
         base, *metas = get_args(kind)
         return base, tuple(metas)
