@@ -16,8 +16,10 @@ from localcloud.kubernetes import KubernetesApi as StandIn
 from poolwright.adapters.gke import ControlPlane
 from poolwright.adapters.kubernetes import ControlPlanes, KubernetesApi
 from poolwright.adapters.kubernetes_objects import GPU
-from poolwright.nodes import CORDONED_FOR, Node, Pod
+from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
+from poolwright.rollouts.gates.evidence import SmokeRun
+from poolwright.rollouts.smoke_jobs import manifest
 from poolwright.services.ports import Json, Missing, Weather
 from tests.contract.conftest import Served
 from tests.contract.kubernetes.clusters import START, Clock, budget_body, node_body, pod_body
@@ -248,3 +250,84 @@ def test_a_cluster_is_located_once_and_anew_when_it_cannot_be_reached(cluster: C
 
 def pod_named(name: str) -> Pod:
     return Pod(namespace="default", name=name, node="", phase="", gpus=0, owner="")
+
+
+def job_of(adapter: KubernetesApi, name: str) -> Job:
+    (found,) = adapter.jobs("default", labels={"for": name})
+    return found
+
+
+def job_body(name: str) -> Json:
+    run = SmokeRun(number=0, accelerator="nvidia-l4", state="wanted", job=name, node="a", namespace="default", gpus=1)
+    body = manifest(run, rollout="dev-42", wave=0, image="smoke", command=("run",), timeout_seconds=60)
+    body["metadata"]["labels"] = {"for": name}
+    return body
+
+
+def end_pod_of(cluster: Cluster, job: str, *, code: int, **state: str) -> None:
+    (pod,) = cluster.do("list", "pods", labels=f"batch.kubernetes.io/job-name={job}")
+    ended = {"exitCode": code, "startedAt": None, "finishedAt": None, **state}
+    container = {"name": "smoke", "image": "smoke", "imageID": "", "ready": False, "restartCount": 0}
+    container |= {"state": {"terminated": ended}}
+    status = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [container]}
+    cluster.do("patch", "pods", pod["metadata"]["name"], {"status": status}, "default", subresource="status")
+    cluster.do("reconcile")
+
+
+def test_a_job_is_made_once_found_by_its_labels_and_deleted_with_its_pods(
+    cluster: Cluster, adapter: KubernetesApi
+) -> None:
+    adapter.create_job("default", job_body("one"))
+    adapter.create_job("default", job_body("one"))
+    adapter.create_job("default", job_body("two"))
+    cluster.do("reconcile")
+    assert (job_of(adapter, "one").name, job_of(adapter, "one").node) == ("one", "a")
+    assert job_of(adapter, "one").state == "running"
+    adapter.delete_job("default", "one")
+    adapter.delete_job("default", "one")
+    cluster.do("reconcile")
+    assert not adapter.jobs("default", labels={"for": "one"})
+    assert not cluster.do("list", "pods", labels="batch.kubernetes.io/job-name=one")
+    assert job_of(adapter, "two").state == "running"
+
+
+def test_a_job_that_failed_says_why_in_its_containers_words(cluster: Cluster, adapter: KubernetesApi) -> None:
+    adapter.create_job("default", job_body("bad"))
+    adapter.create_job("default", job_body("good"))
+    cluster.do("reconcile")
+    end_pod_of(cluster, "bad", code=2, reason="Error", message="no CUDA device\n")
+    end_pod_of(cluster, "good", code=0)
+    assert job_of(adapter, "good").state == "passed"
+    assert (job_of(adapter, "bad").state, job_of(adapter, "bad").reason) == (
+        "failed", "its container ended with exit code 2 (Error): no CUDA device",
+    )  # fmt: skip
+
+
+def test_a_job_whose_pod_finds_no_place_says_what_it_waits_for(cluster: Cluster, adapter: KubernetesApi) -> None:
+    adapter.create_job("default", job_body("one"))
+    cluster.do("reconcile")
+    assert "its pod found no place" in job_of(adapter, "one").reason
+
+
+@pytest.mark.parametrize(
+    ("message", "was_there"),
+    [
+        ('Container image "gcr.io/acme/chat:7" already present on machine', True),
+        ('Container image "gcr.io/acme/chat:7" already present on machine and can be accessed by the pod', True),
+        ('Successfully pulled image "gcr.io/acme/chat:7" in 1m10.5s (1m10.5s including waiting).', False),
+        ("Something of tomorrow", None),
+    ],
+)
+def test_kubelets_tell_which_images_were_there(
+    cluster: Cluster, adapter: KubernetesApi, message: str, was_there: bool | None
+) -> None:
+    for reason in ("Pulled", "Pulling"):
+        event = {
+            "metadata": {"name": f"chat.{reason.lower()}", "namespace": "default"},
+            "involvedObject": {"kind": "Pod", "namespace": "default", "name": "chat"},
+            "reason": reason, "message": message, "type": "Normal", "lastTimestamp": "2026-09-21T00:00:00Z",
+            "source": {"component": "kubelet", "host": "a"},
+        }  # fmt: skip
+        cluster.do("create", "events", event)
+    told = [] if was_there is None else [ImagePull("a", "default", "chat", "gcr.io/acme/chat:7", was_there, CHANGED)]
+    assert adapter.image_pulls() == told
