@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from poolwright.builds.run import BY_HAND, Run
+from poolwright.events.rollout_command import RolloutCommand
 from poolwright.references import last_part
-from poolwright.services import image_built, request_build, runs
+from poolwright.services import boot_images, image_built, request_build, rollout_command, runs
 from poolwright.services.ports import Build
 from poolwright.verdicts import Busy, Irrelevant, Refused
 from tests.builds.conftest import BUILDER, PROJECT, Cloud, Died, Json, Process, environment, processes
@@ -262,3 +264,31 @@ def _timeless(value: Any) -> Any:
         times = ("at", "ended", "created", "once", "version", "began", "changed")
         return {name: _timeless(each) for name, each in value.items() if name not in times}
     return [_timeless(each) for each in value] if isinstance(value, list) else value
+
+
+def test_an_image_of_a_run_that_came_to_nothing_is_not_started_by_a_person_either(cloud: Cloud) -> None:
+    """Its image is there: packer had made it before the build's own last look found it wrong."""
+    ask(cloud)
+    cloud.advance(300)
+    take(cloud)
+    cloud.change(lambda: cloud.table("cloudBuild.failing").update({"one": {"tag": "run-2"}}))
+    ask(cloud, source=NEWER)
+    cloud.advance(300)
+    take(cloud)
+    seen = boot_images.listed(cloud.ports(), cloud.environment).images
+    assert [(each.run_id, bool(each.problems)) for each in seen] == [(2, True), (1, False)]
+    assert boot_images.of_run(cloud.ports(), cloud.environment, None).run_id == 1
+    with pytest.raises(Refused, match=r"Run 2 of dev came to nothing: Build step failure"):
+        boot_images.of_run(cloud.ports(), cloud.environment, 2)
+
+    assert "dev-1" in order(cloud, run_id=None)
+    with pytest.raises(Refused, match=r"Run 2 of dev came to nothing: Build step failure"):
+        order(cloud, run_id=2)
+
+
+def order(cloud: Cloud, *, run_id: int | None) -> str:
+    command = RolloutCommand(
+        message_id="1", publish_time=datetime.fromtimestamp(cloud.clock.now(), UTC), subscription="commands",
+        action="start", environment="dev", run_id=run_id, rollout=None, requester="ada", reason="",
+    )  # fmt: skip
+    return rollout_command.handle(command, cloud.ports())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.builds.run import Run
 from poolwright.builds.source import why_unexpected
-from poolwright.environments import Environment
 from poolwright.references import last_part
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
 
 
 def problems(

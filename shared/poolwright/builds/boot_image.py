@@ -6,11 +6,13 @@ https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds#Build
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolwright.boot_images.image import GKE_VERSION, labels
 from poolwright.builds.run import Run
-from poolwright.environments import Environment
+
+if TYPE_CHECKING:
+    from poolwright.environments import Environment
 
 TAG = "boot-image"
 _LONGEST = 4000  # characters of a substitution's value: .../build/docs/build-config-file-schema#substitutions

@@ -6,10 +6,12 @@ https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poolwright.environments import ReferencePool
 from poolwright.references import REFERENCE_POOL
+
+if TYPE_CHECKING:
+    from poolwright.environments import ReferencePool
 
 NAME = "poolwright-reference"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from poolwright.environments import SourceImagePolicy
 from poolwright.references import last_part
+
+if TYPE_CHECKING:
+    from poolwright.environments import SourceImagePolicy
 
 _LINK = re.compile(r"(?:^|/)projects/([^/]+)/global/images/([a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)$")
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")

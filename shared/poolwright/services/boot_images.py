@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import last_part
-from poolwright.services import fleet, released
+from poolwright.services import fleet, released, runs
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Refused
 
@@ -45,11 +46,12 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
 def listed(ports: Ports, environment: Environment) -> Images:
     """Every boot image of the environment's family. Weather."""
     current = released.read(ports, environment)
-    runs = [
+    in_use = [
         run_id_of(last_part(member.group.templates[0]))
         for member in fleet.look(ports, environment).members()
         if member.group and member.group.templates
     ]
+    in_vain = runs.in_vain(ports, environment.name)
     found = [
         Seen(
             run_id=image.run_id,
@@ -60,8 +62,8 @@ def listed(ports: Ports, environment: Environment) -> Images:
             disk_size_gb=image.disk_size_gb,
             status=image.status,
             created=created,
-            problems=why_unusable(image, environment=environment.name),
-            groups=runs.count(image.run_id),
+            problems=_problems(environment, image, in_vain),
+            groups=in_use.count(image.run_id),
             released=image.name == current.image,
             pinned=image.run_id == environment.run_id,
         )
@@ -75,16 +77,23 @@ def of_run(ports: Ports, environment: Environment, run_id: int | None) -> BootIm
     """The image of the run, or of the pinned one, or the newest. Refused where there is none, or it is not usable."""
     images = [image for image, _ in _read(ports, environment)]
     asked = environment.run_id if run_id is None else run_id
-    wanted = [image for image in images if asked in (None, image.run_id)]
+    in_vain = runs.in_vain(ports, environment.name)
+    wanted = [image for image in images if image.run_id == asked or (asked is None and image.run_id not in in_vain)]
     if not wanted:
         which = "" if asked is None else f" of run {asked}"
         have = ", ".join(str(image.run_id) for image in sorted(images, key=lambda each: each.run_id))
         remedy = f"Use one of the runs that have one: {have}" if have else "Build one first, and wait until it is ready"
         raise Refused("runId", f"{environment.name} has no boot image{which}", remedy)
     image = max(wanted, key=lambda each: each.run_id)
-    if problems := why_unusable(image, environment=environment.name):
+    if problems := _problems(environment, image, in_vain):
         raise Refused("runId", " ".join(problems).rstrip("."), "Build the image again, or use another run")
     return image
+
+
+def _problems(environment: Environment, image: BootImage, in_vain: Mapping[int, str]) -> tuple[str, ...]:
+    """Why an image is not rolled out: what it is, and what became of its run."""
+    unusable = why_unusable(image, environment=environment.name)
+    return (*unusable, in_vain[image.run_id]) if image.run_id in in_vain else unusable
 
 
 def _read(ports: Ports, environment: Environment) -> list[tuple[BootImage, str]]:

@@ -269,8 +269,8 @@ def _newest(ports: Ports, environment: Environment) -> BootImage | None:
             found.append(BootImage.read(raw))
         except ValueError:  # nobody's
             continue
+    in_vain = runs.in_vain(ports, environment.name)
     for image in sorted(found, key=lambda each: each.run_id, reverse=True):
-        unusable = why_unusable(image, environment=environment.name)
-        if not unusable and not runs.why_not_used(ports, environment.name, image.run_id):
+        if image.run_id not in in_vain and not why_unusable(image, environment=environment.name):
             return image
     return None

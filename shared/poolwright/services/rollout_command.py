@@ -98,6 +98,8 @@ def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str
 
 def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> BootImage:
     """The image that is meant: of the run id, or the newest. Refused."""
+    from poolwright.services import runs
+
     images = []
     for raw in ports.compute.images(environment.project, family=environment.image_family):
         try:
@@ -105,7 +107,8 @@ def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> Boo
         except ValueError:
             continue
     run_id = environment.run_id if event.run_id is None else event.run_id
-    wanted = [each for each in images if run_id in (None, each.run_id)]
+    in_vain = runs.in_vain(ports, environment.name)
+    wanted = [each for each in images if each.run_id == run_id or (run_id is None and each.run_id not in in_vain)]
     if not wanted:
         which = "" if run_id is None else f" of run {run_id}"
         have = ", ".join(str(each.run_id) for each in images)
@@ -113,6 +116,8 @@ def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> Boo
         raise Refused("runId", f"{environment.name} has no boot image{which}", remedy)
     image = max(wanted, key=lambda each: each.run_id)
     problems = why_unusable(image, environment=environment.name)
+    if image.run_id in in_vain:
+        problems = (*problems, in_vain[image.run_id])
     if problems:
         raise Refused("runId", "; ".join(problems), "Build the image again")
     return image

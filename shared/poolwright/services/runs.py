@@ -26,12 +26,13 @@ def find(ports: Ports, environment: str, run_id: int) -> Run | None:
     return decode(stored.body) if stored else None
 
 
-def why_not_used(ports: Ports, environment: str, run_id: int) -> str:
-    """Why a run's image, if there is one, was not accepted, in a sentence; empty where it was, or nobody judged it."""
-    run = find(ports, environment, run_id)
-    if run is None or run.state not in ("refused", "failed"):
-        return ""
-    return f"Run {run_id} of {environment} came to nothing: {run.reason}"
+def in_vain(ports: Ports, environment: str) -> dict[int, str]:
+    """The runs that came to nothing, whatever images they left: run id -> why, in a sentence."""
+    return {
+        run.run_id: f"Run {run.run_id} of {environment} came to nothing: {run.reason.rstrip('.')}."
+        for run in all_of(ports, environment)
+        if run.state in ("refused", "failed")
+    }
 
 
 def add(ports: Ports, run: Run) -> Run:
