@@ -31,19 +31,20 @@ _TRIAL = "AUTOSCALER_ENV_VARS: trial=1\nKUBELET_ARGS: --trial=1\n"
 
 def problems(wanted: Substitutions) -> tuple[tuple[str, str], ...]:
     """Where, and a sentence, for each conflict and each thing that no pool takes."""
-    return (*_in_kube_env(wanted), *_in_kubelet_config(wanted), *_in_metadata(wanted), *_in_labels(wanted))
+    labels = tuple(_in_labels(wanted))
+    return (*_in_kube_env(wanted, tried=not labels), *_in_kubelet_config(wanted), *_in_metadata(wanted), *labels)
 
 
-def _in_kube_env(wanted: Substitutions) -> Iterator[tuple[str, str]]:
-    changes, clean = wanted.kube_env, True
+def _in_kube_env(wanted: Substitutions, *, tried: bool) -> Iterator[tuple[str, str]]:
+    changes = wanted.kube_env
     for key in sorted({*changes.set, *changes.append} & {*changes.unset}):
-        clean = False
+        tried = False
         yield f"kubeEnv.unset.{key}", f"kube-env key {key} is both set and unset; keep one of them."
     for key in sorted({*changes.set} & {*changes.append}):
-        clean = False
+        tried = False
         yield f"kubeEnv.append.{key}", f"kube-env key {key} is both set and appended to; put the item into its value."
     try:
-        if clean:
+        if tried:
             kube_env_after(KubeEnv.parse(_TRIAL), wanted)
     except SubstitutionError as error:
         yield "kubeEnv", f"The changes cannot be made together: {error}."

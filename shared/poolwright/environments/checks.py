@@ -1,4 +1,7 @@
-"""What no type can say of an environment: fields that must agree, names that must exist. (path, what is wrong)."""
+"""What no type can say of an environment: fields that must agree, names that must exist.
+
+Each problem is a path, what is wrong, and the paths of other fields that it depends on.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from poolwright.environments.environment import Environment
 from poolwright.environments.rollout_policy import RolloutPolicy
 from poolwright.rollouts.windows import Freeze, Window
 
-Found = Iterator[tuple[str, str]]
+Found = Iterator[tuple[str, ...]]
 
 
 @singledispatch
@@ -38,7 +41,8 @@ def _(environment: Environment) -> Found:
     if environment.source_image.on_change == "rebuild" and not environment.build.source:
         yield "build.source", "it is missing, and sourceImage.onChange is rebuild; give gs://BUCKET/OBJECT, or report"
     if environment.rollout.gates.cache_hit and not environment.build.containers:
-        yield "rollout.gates.cacheHit", "no container is pre-loaded; give build.containers, or turn it off"
+        text = "no container is pre-loaded; give build.containers, or turn it off"
+        yield "rollout.gates.cacheHit", text, "build.containers"
 
 
 @problems.register
@@ -50,7 +54,11 @@ def _(policy: RolloutPolicy) -> Found:
                 f"{after:g} does not rise above {before:g}; fractions add up, such as [0.25, 0.5, 1]",
             )
     if policy.max_unavailable + policy.max_surge == 0:
-        yield "maxUnavailable", "it and maxSurge are both 0, so that no node could be replaced; give one of them 1"
+        yield (
+            "maxUnavailable",
+            "it and maxSurge are both 0, so that no node could be replaced; give one of them 1",
+            "maxSurge",
+        )
 
 
 @problems.register
@@ -59,7 +67,7 @@ def _(window: Window) -> Found:
         yield "days", "the list is empty, so that it never opens; name days, or leave the field out for all"
     yield from _repeated("days", window.days)
     if window.begins == window.ends:
-        yield "ends", f"it is {window.ends}, as begins is; for whole days begin at 00:00 and end at 24:00"
+        yield "ends", f"it is {window.ends}, as begins is; for whole days begin at 00:00 and end at 24:00", "begins"
     try:
         ZoneInfo(window.time_zone)
     except (KeyError, OSError, ValueError):  # the latter for what is no name at all: a folder, `../x`

@@ -85,13 +85,14 @@ def _content(folder: Path, name: str) -> str:
     """ValueError, which says what is wrong and what would do."""
     try:
         path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise ValueError(f"{name} is outside of {folder}; put the file there, such as files/startup.sh")
-        if not path.is_file():
-            raise ValueError(f"there is no file {folder / name}; paths begin in {folder}")
-        content = path.read_bytes()
-    except (OSError, RuntimeError):  # the latter for links in a circle
-        raise ValueError(f"{folder / name} cannot be read; see to its permissions") from None
+        inside, there = path.is_relative_to(folder.resolve()), path.is_file()
+        content = path.read_bytes() if inside and there else b""
+    except (OSError, RuntimeError, ValueError):  # also for links in a circle, and for what is no path
+        raise ValueError(f"{name!r} cannot be read; see to its path and permissions") from None
+    if not inside:
+        raise ValueError(f"{name} is outside of {folder}; put the file there, such as files/startup.sh")
+    if not there:
+        raise ValueError(f"there is no file {folder / name}; paths begin in {folder}")
     if len(content) > LARGEST_ITEM:
         raise ValueError(f"{folder / name} has {len(content)} bytes; a metadata item has {LARGEST_ITEM} at most")
     try:

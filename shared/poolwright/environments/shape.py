@@ -65,22 +65,22 @@ class _Reader:
             if key not in fields:
                 self._bad(_below(path, key), f"there is no such field; {_near(str(key), fields)}")
         values: dict[str, Any] = {}
-        sound = True  # whether what is checked across fields can be trusted
         for name, field in fields.items():
             if name in raw:
-                values[field.name] = value = self.read(raw[name], field.type, _below(path, name))
-                nested = bare(field.type)[0]
-                sound = sound and (value is not _BAD or (isinstance(nested, type) and not field.required))
+                values[field.name] = self.read(raw[name], field.type, _below(path, name))
             elif field.required:
-                sound = (
-                    bool(self._bad(_below(path, name), f"it is missing; give {_wanted(*bare(field.type))}")) and False
-                )
-        if any(fields[name].required and values.get(fields[name].name, _BAD) is _BAD for name in fields):
+                self._bad(_below(path, name), f"it is missing; give {_wanted(*bare(field.type))}")
+        if any(field.required and values.get(field.name, _BAD) is _BAD for field in fields.values()):
             return _BAD
         made = kind(**{name: value for name, value in values.items() if value is not _BAD})
-        if sound:
-            self.problems += [Problem(_join(path, below), text.rstrip(".")) for below, text in checks.problems(made)]
+        for below, text, *others in checks.problems(made):
+            if not any(self._is_bad(_join(path, field)) for field in (below, *others)):
+                self._bad(_join(path, below), text.rstrip("."))
         return made
+
+    def _is_bad(self, path: str) -> bool:
+        """Whether something at or below the path could not be built, so that what stands there is not the file's."""
+        return any(problem.path.startswith(path) for problem in self.problems)
 
     def _items(self, raw: Any, kind: Any, path: str, metas: Iterable[msgspec.Meta]) -> Any:
         if not isinstance(raw, list):
