@@ -125,14 +125,15 @@ def test_a_template_that_gke_sets_between_plan_and_act_is_not_overwritten(
     release(flow, run_id=1)
     flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), labels={"labels": {"team": "first"}})
     flow.there(lambda: flow.stack.world.simulation.advance(600))
-    insert = flow.ports.compute.insert_template
+    insert = flow.ports.compute.begin_template
 
-    def gke_is_faster(*arguments: Any, **more: Any) -> None:
-        insert(*arguments, **more)
+    def gke_is_faster(*arguments: Any, **more: Any) -> str:
+        operation = insert(*arguments, **more)
         flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), labels={"labels": {"team": "second"}})
         flow.there(lambda: flow.stack.world.simulation.advance(600))
+        return operation
 
-    monkeypatch.setattr(flow.ports.compute, "insert_template", gke_is_faster)
+    monkeypatch.setattr(flow.ports.compute, "begin_template", gke_is_faster)
     with pytest.raises(Busy, match="changed while it was looked at"):
         mutate_group.handle(work(flow), flow.ports)
     monkeypatch.undo()

@@ -89,17 +89,30 @@ class ComputeEngine:
         return self._aggregated(project, "disks", _only("disks", "name,sourceImage"))
 
     @translated()
-    def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
+    def begin_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> str:
         scope = f"regions/{region}" if region else "global"
         path = f"projects/{project}/{scope}/instanceTemplates"
         try:
-            self._finish(self._send("POST", path, params={"requestId": request_id}, body=body))
+            operation = self._send("POST", path, params={"requestId": request_id}, body=body)
         except AlreadyThere:
             self._expect_finished(f"{path}/{body['name']}")
+            return ""
+        if operation.get("status") != "DONE":
+            return _path(operation["selfLink"])
+        self._finish_template(operation)
+        return ""
+
+    @translated()
+    def finish_template(self, operation: str) -> None:
+        self._finish_template({"selfLink": operation, "name": operation.rpartition("/")[2]})
+
+    def _finish_template(self, operation: Json) -> None:
+        try:
+            self._finish(operation)
         except operations.OperationFailed as failed:
             if "RESOURCE_ALREADY_EXISTS" not in failed.codes:
                 raise
-            self._expect_finished(f"{path}/{body['name']}")
+            self._expect_finished(_path(failed.target))
 
     @translated()
     def delete_template(self, url: str, *, request_id: str) -> None:
@@ -163,8 +176,7 @@ class ComputeEngine:
         """Wait for what a write began (zonal, regional and global operations alike)."""
 
         def wait(begun: Json, seconds: float) -> Json:
-            path = begun["selfLink"].partition("/compute/v1/")[2]
-            return self._send("POST", f"{path}/wait", timeout=seconds)
+            return self._send("POST", f"{_path(begun['selfLink'])}/wait", timeout=seconds)
 
         operations.finish(operation, wait)
 
@@ -257,6 +269,11 @@ def _only(what: str, fields: str) -> dict[str, str]:
 
 def _is_trouble(answer: Json) -> bool:
     return bool(answer.get("warning", {}).get("code", _NOTHING_THERE) != _NOTHING_THERE)
+
+
+def _path(link: str) -> str:
+    """What comes after `/compute/v1/`, of a link or of such a path."""
+    return link.partition("/compute/v1/")[2] or link
 
 
 def _template_path(url: str) -> str:

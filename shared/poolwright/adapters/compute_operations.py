@@ -15,11 +15,12 @@ PAUSE = 0.5  # seconds; an overloaded server answers a wait at once
 
 
 class OperationFailed(Exception):
-    """Compute accepted the request and then could not do it. `codes`: such as QUOTA_EXCEEDED."""
+    """Compute accepted the request and then could not do it. `codes`: such as QUOTA_EXCEEDED; `target`: a link."""
 
     def __init__(self, operation: Json) -> None:
         problems = operation.get("error", {}).get("errors", [])
         self.codes = tuple(str(problem.get("code", "")) for problem in problems)
+        self.target = str(operation.get("targetLink", ""))
         self.status = int(operation.get("httpErrorStatusCode", 0))
         told = "; ".join(f"{problem.get('code')}: {problem.get('message', '')}" for problem in problems)
         super().__init__(

@@ -69,6 +69,7 @@ def _step(
     again = False
     if todo == "mutate":
         after = _mutate(ports, environment, rollout, target, was=before)
+        again = after.state == "changing"
     elif todo == "roll back":
         after = _roll_back(ports, rollout, target)
     elif todo == "look":
@@ -101,7 +102,10 @@ def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Ta
         cause=rollout.id,
         act=environment.mode != "observe",  # where it is `offer`, a person has started the rollout
         holder=rollout.id,
+        in_steps=True,
     )
+    if outcome.kind == "begun":
+        return target
     if outcome.kind in ("refused", "would change"):
         return _now(target, "refused", outcome.reason)
     found = outcome.kind == "already right" and was.state == "waiting"

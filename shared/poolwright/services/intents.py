@@ -11,8 +11,9 @@ not happen. A clean pass costs two writes more than the two records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from poolwright.entries import Entry
 from poolwright.services.ports import Conflict, Ports, Stored
@@ -26,11 +27,13 @@ OLD_SECONDS = 120.0  # longer than any invocation lives: whoever began it is gon
 @dataclass(frozen=True)
 class Intent:
     """`decision` is what will be done, `effect` what is recorded once `effect.after` is so; `pool`: the node pool of
-    the group that it is about, empty where it is about no group. `version` is that of its document."""
+    the group that it is about, empty where it is about no group; `noted`: how far it is, for whoever goes on.
+    `version` is that of its document."""
 
     decision: Entry
     effect: Entry
     pool: str = ""
+    noted: Mapping[str, Any] = field(default_factory=dict)
     version: int | None = None
 
     @property
@@ -45,10 +48,9 @@ Happened = Callable[[Intent], bool]
 def begin(ports: Ports, intent: Intent, *, happened: Happened) -> Intent:
     """Store the intent and record its decision; the intent as it is stored. One that somebody left behind is completed
     first, by what `happened` says of it; one that is the very same is taken up again. Busy."""
-    body = {"decision": asdict(intent.decision), "effect": asdict(intent.effect), "pool": intent.pool}
     for _ in range(2):
         try:
-            stored = replace(intent, version=ports.store.put(COLLECTION, intent.thing, body, version=None))
+            stored = replace(intent, version=ports.store.put(COLLECTION, intent.thing, _body(intent), version=None))
         except Conflict:
             left = find(ports, intent.thing)
             if left is None or left.decision.key != intent.decision.key:
@@ -58,6 +60,15 @@ def begin(ports: Ports, intent: Intent, *, happened: Happened) -> Intent:
         tell(ports, [stored.decision])
         return stored
     raise Busy(f"somebody else is at {intent.thing}; it is looked at again")
+
+
+def note(ports: Ports, intent: Intent, noted: Mapping[str, Any]) -> Intent:
+    """Say how far it is; the intent as it is stored. Busy where somebody else is at it."""
+    said = replace(intent, noted=noted)
+    try:
+        return replace(said, version=ports.store.put(COLLECTION, intent.thing, _body(said), version=intent.version))
+    except Conflict:
+        raise Busy(f"somebody else is at {intent.thing}; it is looked at again") from None
 
 
 def end(ports: Ports, intent: Intent) -> None:
@@ -109,8 +120,16 @@ def _forget(ports: Ports, intent: Intent) -> None:
         return
 
 
+def _body(intent: Intent) -> dict[str, Any]:
+    return {name: value for name, value in asdict(intent).items() if name != "version"}
+
+
 def _read(stored: Stored) -> Intent:
     body = stored.body
     return Intent(
-        decision=Entry(**body["decision"]), effect=Entry(**body["effect"]), pool=body["pool"], version=stored.version
+        decision=Entry(**body["decision"]),
+        effect=Entry(**body["effect"]),
+        pool=body["pool"],
+        noted=body.get("noted", {}),
+        version=stored.version,
     )

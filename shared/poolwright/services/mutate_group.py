@@ -16,7 +16,7 @@ from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
 from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
 from poolwright.services import drift, intents, leases, progress, refusals, released, start_rollout
-from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Stale
+from poolwright.services.ports import Cluster, Json, Missing, NodePool, Ports, Stale, Weather
 from poolwright.services.records import record
 from poolwright.services.work import Done
 from poolwright.verdicts import Busy, Irrelevant
@@ -26,7 +26,7 @@ from poolwright.verdicts import Busy, Irrelevant
 class Outcome:
     """What became of a group, and why, in a sentence."""
 
-    kind: Literal["changed", "already right", "refused", "would change", "left alone"]
+    kind: Literal["changed", "begun", "already right", "refused", "would change", "left alone"]
     reason: str
     group: InstanceGroup | None = None  # as it was found, where it was looked at
 
@@ -122,8 +122,13 @@ def bring_to_image(
     act: bool,
     holder: str = "",
     requester: str = "",
+    in_steps: bool = False,
 ) -> Outcome:
     """Read, plan, record, write (only to `act`), record. `holder`: who may have the group's lease already.
+
+    `in_steps`: come back with the outcome `begun` while Compute makes our template; the next call goes on from there.
+    Pub/Sub pushes few messages at a time to whom it has not seen answer, and more with each answer
+    (https://cloud.google.com/pubsub/docs/push#push_backoff), so many groups side by side need answers that come soon.
 
     Compute calls: group, own template, insert, patch; each write's operation is waited for by one call as a rule. Where
     the own template is ours, pages of an aggregated list of templates too.
@@ -131,11 +136,14 @@ def bring_to_image(
     """
     wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=holder):
+        if in_steps and (begun := _under_way(ports, group, image, cause=cause)):
+            return _go_on(ports, group, begun)
         raw, own, gke = _observe(ports, cluster, pool, group)
         planned = gke if isinstance(gke, Refusal) else _plan(environment, raw, own, gke, image)
         if isinstance(planned, Mutation) and act:
-            _write(ports, environment.name, group, pool, raw, planned, cause=cause, requester=requester)
-            return Outcome("changed", planned.reason)
+            begun = _begin(ports, environment.name, group, pool, raw, planned, kind="mutation", why=planned.reason,
+                           cause=cause, requester=requester)  # fmt: skip
+            return _write(ports, group, planned, begun, in_steps=in_steps)
         intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
         if isinstance(planned, AlreadyRight):
             return Outcome("already right", planned.reason, raw)
@@ -188,7 +196,7 @@ def roll_back(
             told = f"{why}; {planned.reason}" if why else planned.reason
             begun = _begin(ports, environment, group, pool, raw, planned, kind="rollback", why=told, cause=rollout,
                            requester=requester)  # fmt: skip
-            _set_template(ports, group, planned)
+            _set_template(ports, group, planned.patch)
             intents.end(ports, begun)
             return Outcome("changed", planned.reason)
         intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
@@ -218,24 +226,42 @@ def _observe(
     return raw, own, gke
 
 
-def _write(
-    ports: Ports,
-    environment: str,
-    group: GroupRef,
-    pool: NodePool,
-    raw: InstanceGroup,
-    planned: Mutation,
-    *,
-    cause: str,
-    requester: str,
-) -> None:
-    begun = _begin(ports, environment, group, pool, raw, planned, kind="mutation", why=planned.reason, cause=cause,
-                   requester=requester)  # fmt: skip
-    ports.compute.insert_template(
+def _write(ports: Ports, group: GroupRef, planned: Mutation, begun: intents.Intent, *, in_steps: bool) -> Outcome:
+    operation = ports.compute.begin_template(
         group.project, planned.body.reveal(), region=planned.region, request_id=ports.clock.unique()
     )
-    _set_template(ports, group, planned)
+    if operation and in_steps:
+        intents.note(ports, begun, {"operation": operation, "patch": planned.patch})
+        return Outcome("begun", planned.reason)
+    if operation:
+        ports.compute.finish_template(operation)
+    _set_template(ports, group, planned.patch)
     intents.end(ports, begun)
+    return Outcome("changed", planned.reason)
+
+
+def _under_way(ports: Ports, group: GroupRef, image: BootImage, *, cause: str) -> intents.Intent | None:
+    """What an earlier step of the same cause has begun, not long ago, and for the same image."""
+    left = intents.find(ports, str(group))
+    if left is None or not left.noted or ports.clock.now() - left.decision.at > intents.OLD_SECONDS:
+        return None
+    same = left.decision.cause == cause and left.effect.details.get("runId") == image.run_id
+    return left if same else None
+
+
+def _go_on(ports: Ports, group: GroupRef, begun: intents.Intent) -> Outcome:
+    """Wait for our template and set it, under the fingerprint that the group had when it was looked at. What fails is
+    begun anew. Busy, Weather."""
+    try:
+        ports.compute.finish_template(begun.noted["operation"])
+        _set_template(ports, group, begun.noted["patch"])
+    except Weather:
+        raise
+    except Exception:
+        intents.note(ports, begun, {})
+        raise
+    intents.end(ports, begun)
+    return Outcome("changed", begun.effect.why)
 
 
 def _begin(
@@ -264,9 +290,9 @@ def _begin(
     return intents.begin(ports, intent, happened=lambda left: raw.points_at(left.effect.after))
 
 
-def _set_template(ports: Ports, group: GroupRef, planned: Mutation | Rollback) -> None:
+def _set_template(ports: Ports, group: GroupRef, patch: Json) -> None:
     try:
-        ports.compute.patch_group(group, planned.patch, request_id=ports.clock.unique())
+        ports.compute.patch_group(group, patch, request_id=ports.clock.unique())
     except Stale:
         raise Busy(f"{group.name} changed while it was looked at; it is looked at again") from None
 

@@ -97,9 +97,12 @@ class Compute(Protocol):
     def disks_in_brief(self, project: str) -> Listed:
         """All disks of a project, of each only name and `sourceImage` (aggregatedList, all pages)."""
 
-    def insert_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> None:
-        """Make a template (global, or in `region`) and wait until it is there. One of that name that exists already
-        is fine: our names derive from the content."""
+    def begin_template(self, project: str, body: Json, *, region: str | None, request_id: str) -> str:
+        """Begin to make a template (global, or in `region`); the operation that makes it, empty where one of that name
+        is there already, which is fine: our names derive from the content."""
+
+    def finish_template(self, operation: str) -> None:
+        """Wait until the template that `begin_template` began is there. Weather."""
 
     def delete_template(self, url: str, *, request_id: str) -> None:
         """Delete a template, and wait until it is gone; one that is gone already is fine. InUse."""

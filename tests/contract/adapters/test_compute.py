@@ -93,13 +93,19 @@ def test_what_is_not_there_is_missing(cloud: Cloud, read: Callable[[ComputeEngin
         read(cloud.adapter)
 
 
+def insert(adapter: ComputeEngine, body: dict[str, Any], *, region: str | None, request_id: str) -> None:
+    """Begin to make a template, and wait until it is there."""
+    if operation := adapter.begin_template(PROJECT, body, region=region, request_id=request_id):
+        adapter.finish_template(operation)
+
+
 @pytest.mark.parametrize(("region", "scope"), [(None, "global"), ("us-central1", "regions/us-central1")])
 def test_a_template_is_there_once_inserted_and_inserting_it_again_is_fine(
     cloud: Cloud, region: str | None, scope: str
 ) -> None:
     body = {"name": "second", "description": '{"by": "poolwright"}', "properties": PROPERTIES}
     for _ in range(2):
-        cloud.adapter.insert_template(PROJECT, body, region=region, request_id=fresh())
+        insert(cloud.adapter, body, region=region, request_id=fresh())
     found = cloud.adapter.template(f"https://www.googleapis.com/compute/v1/{link('second', scope=scope)}")
     assert found["description"] == '{"by": "poolwright"}'
     assert found["properties"]["metadata"]["items"] == PROPERTIES["metadata"]["items"]  # type: ignore[index]
@@ -107,9 +113,7 @@ def test_a_template_is_there_once_inserted_and_inserting_it_again_is_fine(
 
 def test_templates_are_found_by_the_beginning_of_their_name(cloud: Cloud) -> None:
     for name in ("gke-a-1", "gke-a-2", "gke-b-1", "not-gke-a-1"):
-        cloud.adapter.insert_template(
-            PROJECT, {"name": name, "properties": PROPERTIES}, region=None, request_id=fresh()
-        )
+        insert(cloud.adapter, {"name": name, "properties": PROPERTIES}, region=None, request_id=fresh())
     found = cloud.adapter.templates(PROJECT, name_prefix="gke-a-")
     assert sorted(template["name"] for template in found) == ["gke-a-1", "gke-a-2"]
     assert found[0]["properties"]["machineType"] == "e2-medium"
@@ -117,7 +121,7 @@ def test_templates_are_found_by_the_beginning_of_their_name(cloud: Cloud) -> Non
 
 def test_templates_in_brief_are_those_of_all_places_without_what_they_hold(cloud: Cloud) -> None:
     body = {"name": "second", "description": "of tomorrow", "properties": PROPERTIES}
-    cloud.adapter.insert_template(PROJECT, body, region="us-central1", request_id=fresh())
+    insert(cloud.adapter, body, region="us-central1", request_id=fresh())
     found = {each["name"]: each for each in cloud.adapter.templates_in_brief(PROJECT)}
     assert found.keys() == {"first", "second"}
     assert found["second"]["description"] == "of tomorrow"
@@ -140,7 +144,7 @@ def test_a_template_is_gone_once_deleted_and_deleting_it_again_is_fine(
     cloud: Cloud, region: str | None, scope: str
 ) -> None:
     body = {"name": "second", "properties": PROPERTIES}
-    cloud.adapter.insert_template(PROJECT, body, region=region, request_id=fresh())
+    insert(cloud.adapter, body, region=region, request_id=fresh())
     for _ in range(2):
         cloud.adapter.delete_template(link("second", scope=scope), request_id=fresh())
     with pytest.raises(Missing):
@@ -162,7 +166,7 @@ def test_an_image_is_gone_once_deleted_and_deleting_it_again_is_fine(cloud: Clou
 
 def test_a_group_gets_a_template_under_its_fingerprint_and_only_then(cloud: Cloud) -> None:
     adapter = cloud.adapter
-    adapter.insert_template(PROJECT, {"name": "second", "properties": PROPERTIES}, region=None, request_id=fresh())
+    insert(adapter, {"name": "second", "properties": PROPERTIES}, region=None, request_id=fresh())
     before = adapter.group(GROUP)
     patch = {
         "fingerprint": before["fingerprint"],
@@ -199,3 +203,30 @@ def test_an_image_is_found_by_name_and_family(cloud: Cloud) -> None:
     assert (image["status"], image["diskSizeGb"]) == ("READY", "10")
     assert cloud.adapter.images(PROJECT, family="boot") == [image]
     assert cloud.adapter.images(PROJECT, family="other") == []
+
+
+def test_members_are_made_anew_from_the_current_template_under_their_names(cloud: Cloud) -> None:
+    first, second = cloud.settled()
+    body = {"name": "second", "properties": {**PROPERTIES, "machineType": "e2-standard-2"}}
+    insert(cloud.adapter, body, region=None, request_id=fresh())
+    group = cloud.adapter.group(GROUP)
+    patch = {"fingerprint": group["fingerprint"], "instanceTemplate": link("second")}
+    patch["versions"] = [{"instanceTemplate": link("second")}]
+    cloud.adapter.patch_group(GROUP, patch, request_id=fresh())
+    before = {member["instance"]: member["id"] for member in cloud.adapter.members(GROUP)}
+    cloud.adapter.recreate_instances(GROUP, [first], request_id=fresh())
+    assert cloud.settled() == [first, second]
+    after = {member["instance"].rpartition("/")[2]: member for member in cloud.adapter.members(GROUP)}
+    assert after[first]["version"]["instanceTemplate"].endswith("/second")
+    assert after[first]["id"] != before[after[first]["instance"]], "another VM has the name"
+    assert after[second]["id"] == before[after[second]["instance"]]
+
+
+def test_boot_disks_tell_which_vms_were_made_of_an_image(cloud: Cloud) -> None:
+    first, second = cloud.settled()
+    image = cloud.adapter.image(PROJECT, "one")["selfLink"]
+    disks = cloud.adapter.boot_disks(PROJECT, image=image)
+    users = sorted(user.rpartition("/")[2] for disk in disks for user in disk["users"])
+    assert users == [first, second]
+    assert all(disk["creationTimestamp"] for disk in disks)
+    assert not cloud.adapter.boot_disks(PROJECT, image=image.replace("/one", "/another"))

@@ -86,16 +86,22 @@ def test_templates_are_listed_whole_over_all_pages(compute: ComputeEngine, canne
     assert {asked.query["filter"] for asked in canned.asked} == {'name eq "gke-.*"'}
 
 
+def insert(compute: ComputeEngine, body: Any, *, region: str | None, request_id: str) -> None:
+    """Begin to make a template, and wait until it is there."""
+    if operation := compute.begin_template("p", body, region=region, request_id=request_id):
+        compute.finish_template(operation)
+
+
 @pytest.mark.parametrize(("region", "scope"), [(None, "global"), ("r", "regions/r")])
 def test_a_template_is_sent_whole_and_waited_for(
     compute: ComputeEngine, canned: Canned, region: str | None, scope: str
 ) -> None:
     canned.tell("POST", f"{P}/{scope}/instanceTemplates", operation("RUNNING", at=scope))
     canned.tell("POST", f"{P}/{scope}/operations/o/wait", operation("DONE", at=scope))
-    compute.insert_template("p", OF_TOMORROW, region=region, request_id=REQUEST_ID)
-    insert, wait = canned.asked
-    assert insert.body == OF_TOMORROW
-    assert insert.query == {"requestId": REQUEST_ID}
+    insert(compute, OF_TOMORROW, region=region, request_id=REQUEST_ID)
+    inserted, wait = canned.asked
+    assert inserted.body == OF_TOMORROW
+    assert inserted.query == {"requestId": REQUEST_ID}
     assert wait.path.endswith("/operations/o/wait")
 
 
@@ -103,16 +109,18 @@ def test_a_template_is_sent_whole_and_waited_for(
     "refusal", [google_error(409, "already exists", "alreadyExists"), failed("RESOURCE_ALREADY_EXISTS", 409)]
 )
 def test_a_template_that_exists_already_is_fine(compute: ComputeEngine, canned: Canned, refusal: Answer) -> None:
+    status, told = refusal
+    told |= {"targetLink": f"https://www.googleapis.com{TEMPLATES}/t"} if status == 200 else {}
     canned.tell("POST", TEMPLATES, refusal)
     canned.tell("GET", f"{TEMPLATES}/t", (200, OF_TOMORROW))
-    compute.insert_template("p", OF_TOMORROW, region=None, request_id=REQUEST_ID)
+    insert(compute, OF_TOMORROW, region=None, request_id=REQUEST_ID)
     assert [asked.method for asked in canned.asked] == ["POST", "GET"]
 
 
 def test_a_template_that_exists_and_cannot_be_read_yet_is_weather(compute: ComputeEngine, canned: Canned) -> None:
     canned.tell("POST", TEMPLATES, google_error(409, "already exists", "alreadyExists"))
     with pytest.raises(Weather, match="being made or deleted by somebody else"):
-        compute.insert_template("p", OF_TOMORROW, region=None, request_id=REQUEST_ID)
+        insert(compute, OF_TOMORROW, region=None, request_id=REQUEST_ID)
 
 
 def test_a_patch_goes_as_it_is_and_is_waited_for_until_done(compute: ComputeEngine, canned: Canned) -> None:
