@@ -61,8 +61,8 @@ class Pod:
 
 @dataclass(frozen=True)
 class Node:
-    """A node. `gpus` are allocatable: 0 until the device plugin has spoken; `created` in seconds since the epoch;
-    `images` are those that its status names, 50 at most."""
+    """A node. `gpus` are allocatable: 0 until the device plugin has spoken; `created` in seconds since the epoch,
+    as `ready_changed`, when it turned Ready or NotReady; `images` are those that its status names, 50 at most."""
 
     name: str
     ready: bool
@@ -72,6 +72,7 @@ class Node:
     annotations: Mapping[str, str] = field(default_factory=dict)
     created: float = 0.0
     images: tuple[str, ...] = ()
+    ready_changed: float = 0.0
 
     @property
     def cordoned_for(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 REFERENCE_POOL = "poolwright.dev/reference-pool"  # node label of a reference pool; its value is the environment's name
 
 _GROUP_URL = re.compile(r"projects/([^/]+)/zones/([^/]+)/instanceGroup(?:Manager)?s/([^/?#]+)$")
+_CLUSTER_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/clusters/([^/]+)")
 _POOL_NAME = re.compile(r"projects/([^/]+)/(?:locations|zones)/([^/]+)/clusters/([^/]+)/nodePools/([^/]+)$")
 
 
@@ -21,6 +22,13 @@ class ClusterRef:
 
     def __str__(self) -> str:
         return f"projects/{self.project}/locations/{self.location}/clusters/{self.name}"
+
+    @classmethod
+    def parse(cls, path: str) -> ClusterRef:
+        """From its own text; ValueError where it is none."""
+        if not (found := _CLUSTER_NAME.fullmatch(path)):
+            raise ValueError(f"{path!r} is no cluster; expected projects/P/locations/L/clusters/C")
+        return cls(*found.groups())
 
 
 @dataclass(frozen=True, order=True)

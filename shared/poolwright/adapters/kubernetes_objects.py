@@ -21,16 +21,18 @@ _LONGEST_REASON = 300
 def node(item: Json) -> Node:
     """From `Node`."""
     metadata, status = item["metadata"], item.get("status", {})
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    ready: Json = next((each for each in status.get("conditions", []) if each["type"] == "Ready"), {})
+    changed = ready.get("lastTransitionTime")
     return Node(
         name=metadata["name"],
-        ready=conditions.get("Ready") == "True",
+        ready=ready.get("status") == "True",
         cordoned=bool(item.get("spec", {}).get("unschedulable")),
         gpus=int(status.get("allocatable", {}).get(GPU, 0)),
         labels=metadata.get("labels", {}),
         annotations=metadata.get("annotations", {}),
         created=_seconds(metadata["creationTimestamp"]),
         images=tuple(name for image in status.get("images", []) for name in image.get("names") or []),
+        ready_changed=_seconds(changed) if changed else 0.0,
     )
 
 

@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from poolwright.rollouts import canary, ends
-from poolwright.rollouts.gates.evidence import Evidence
+from poolwright.rollouts.gates import smoke
+from poolwright.rollouts.gates.evidence import Evidence, SmokeRun
 from poolwright.rollouts.gates.judgement import Judgement, judge
+from poolwright.rollouts.gates.result import GateResult
 from poolwright.rollouts.rollout import Rollout, Target
 
 ASK_AGAIN_SECONDS = 50.0  # a tick asks again for what is not settled; anything that comes sooner is a repeat
@@ -35,6 +37,20 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class StartJobs:
+    """Start these smoke Jobs."""
+
+    runs: tuple[SmokeRun, ...]
+
+
+@dataclass(frozen=True)
+class ClearJobs:
+    """Delete these smoke Jobs: they have done their work, and the document says so."""
+
+    runs: tuple[SmokeRun, ...]
+
+
+@dataclass(frozen=True)
 class Become:
     """Only the document changes."""
 
@@ -43,10 +59,12 @@ class Become:
 
 @dataclass(frozen=True)
 class Hold:
-    """Nothing to do before the next tick, and `reason` says in the document why; `decided`: by us, so it is recorded."""
+    """Nothing to do before the next tick, and `reason` says in the document why; `decided`: by us, so it is recorded;
+    `results`: what the gates say meanwhile."""
 
     reason: str
     decided: bool = True
+    results: tuple[GateResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,7 @@ class Wait:
     reason: str
 
 
-Step = BeginWave | Ask | canary.Step | Become | Hold | Wait
+Step = BeginWave | Ask | StartJobs | ClearJobs | canary.Step | Become | Hold | Wait
 
 
 def looks_at_nodes(rollout: Rollout) -> bool:
@@ -84,6 +102,12 @@ def next_step(rollout: Rollout, seen: Evidence | None, *, now: float, closed: st
     if seen is None:
         raise AssertionError(f"{rollout.id} is {rollout.phase}, and nobody looked at its nodes")
     return _verify(rollout, seen, now=now) if rollout.phase == "verifying" else _bake(rollout, seen, now=now)
+
+
+def held(rollout: Rollout, step: Hold) -> Rollout:
+    """The rollout while it holds."""
+    shown = msgspec.structs.replace(rollout.current, results=step.results or rollout.current.results)
+    return msgspec.structs.replace(ends.with_wave(rollout, shown), reason=step.reason)
 
 
 def begun(
@@ -125,7 +149,9 @@ def _verify(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
     if not rollout.proven and (step := canary.next_step(rollout, seen, now=now)):
         return _held(rollout, step.reason) if isinstance(step, canary.Without) else step
     if judgement.verdict == "not yet":
-        return _held(rollout, judgement.reason, decided=False)
+        if runs := smoke.to_start(seen, judgement.results):
+            return StartJobs(runs)
+        return _held(rollout, judgement.reason, decided=False, results=judgement.results)
     baking = _judged(rollout, judgement)
     baking = ends.with_wave(baking, msgspec.structs.replace(baking.current, verified=now))
     return Become(msgspec.structs.replace(baking, phase="baking", reason=judgement.reason))
@@ -135,6 +161,8 @@ def _bake(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
     wave, judgement = rollout.current, judge(seen)
     if judgement.verdict == "failed":
         return Become(ends.failed(_judged(rollout, judgement), judgement.reason))
+    if runs := smoke.to_clear(seen):
+        return ClearJobs(runs)
     if judgement.verdict == "unproven" and not rollout.proven:
         again = msgspec.structs.replace(rollout, phase="verifying", reason="its node was gone before the bake ended")
         return Become(again)
@@ -150,7 +178,7 @@ def _bake(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
         return Become(ends.wave_over(over, "passed", judgement.reason))
     if rollout.proved and not any(each.verdict == "passed" for each in rollout.waves):
         reason = f"canary node {rollout.proved} booted the image and was healthy until its bake ended"
-        return Become(ends.wave_over(over, "passed", reason))
+        return Become(ends.wave_over(rollout, "passed", reason))
     return Become(ends.wave_over(over, "unproven", judgement.reason))
 
 
@@ -167,8 +195,8 @@ def _ask(rollout: Rollout, *, now: float) -> Step:
     return Ask(left)
 
 
-def _held(rollout: Rollout, reason: str, *, decided: bool = True) -> Step:
-    return Wait(reason) if rollout.reason == reason else Hold(reason, decided)
+def _held(rollout: Rollout, reason: str, *, decided: bool = True, results: tuple[GateResult, ...] = ()) -> Step:
+    return Wait(reason) if rollout.reason == reason else Hold(reason, decided, results)
 
 
 def _judged(rollout: Rollout, judgement: Judgement) -> Rollout:

@@ -108,7 +108,7 @@ def _act(ports: Ports, environment: Environment, live: Rollout, step: steps.Step
 
     now = ports.clock.now()
     if isinstance(step, steps.Hold):
-        return msgspec.structs.replace(live, reason=step.reason), False
+        return steps.held(live, step), False
     if isinstance(step, steps.Become):
         return step.rollout, True
     if isinstance(step, steps.Ask):
@@ -117,6 +117,12 @@ def _act(ports: Ports, environment: Environment, live: Rollout, step: steps.Step
         return steps.asked(live, now=now), False
     if isinstance(step, steps.BeginWave):
         return _begin(ports, environment, live, now=now), True
+    if isinstance(step, steps.StartJobs | steps.ClearJobs):
+        from poolwright.services import smoke_jobs
+
+        act = smoke_jobs.start if isinstance(step, steps.StartJobs) else smoke_jobs.clear
+        act(ports, environment, live, step.runs)
+        return live, False
     if isinstance(step, canary.GiveUp):
         return canary_node.give_up(ports, live, step.reason, now=now), False
     if isinstance(step, canary.Name):
@@ -130,11 +136,14 @@ def _act(ports: Ports, environment: Environment, live: Rollout, step: steps.Step
 
 def _begin(ports: Ports, environment: Environment, live: Rollout, *, now: float) -> Rollout:
     """The image is read once a wave, not once a group."""
+    from poolwright.services import evidence
+
     facts = released.facts(ports, environment, live.image)
     if facts is None:
         return steps.begun(live, now=now, facts={}, problem=f"image {live.image} is gone")
     problems = why_unusable(BootImage.read(facts), environment=environment.name, run_id=live.run_id)
-    return steps.begun(live, now=now, facts=facts, problem="; ".join(problems))
+    baseline = None if problems else evidence.baseline(ports, live)
+    return steps.begun(live, now=now, facts=facts, baseline=baseline, problem="; ".join(problems))
 
 
 def _settle(ports: Ports, rollout: Rollout) -> None:

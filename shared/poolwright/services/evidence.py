@@ -1,7 +1,7 @@
 """What a wave shows now: its nodes that were made from our template, and how the others of its pools are.
 
-Calls: one a cluster to GKE, one list of nodes a cluster, one list of members a group that has any; where nodes booted,
-one aggregated list of boot disks; a list of pods and of events a cluster where the gates of the environment ask.
+Calls: one list of all groups, one a cluster to GKE, one list of nodes a cluster, one of the members of each group that
+may have new ones; where nodes booted, one list of boot disks; pods and events where the environment asks for them.
 In the clusters it needs, for the function's identity: nodes list, pods list, events list.
 """
 
@@ -15,6 +15,7 @@ from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.nodes import POOL_LABEL, ImagePull, Node, Pod
 from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
+from poolwright.rollouts import new_members
 from poolwright.rollouts.gates import cache_hit
 from poolwright.rollouts.gates.evidence import BootedNode, Evidence
 from poolwright.rollouts.rollout import Rollout, Target, Wave
@@ -23,6 +24,7 @@ from poolwright.services import released, smoke_jobs
 from poolwright.services.ports import Json, Missing, NodePool, Ports
 
 _CLOCKS_DIFFER_SECONDS = 2.0
+_MOMENT_SECONDS = 60.0
 
 
 def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: float) -> Evidence:
@@ -41,16 +43,17 @@ def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: flo
         nodes=tuple(nodes),
         containers=containers,
         smoke=smoke_jobs.find(ports, environment, rollout, nodes),
-        not_ready=_not_ready(wave, nodes_of, new={node.name for node in nodes}, since=wave.began),
+        not_ready=_not_ready(rollout, nodes_of, new={node.name for node in nodes}, since=wave.began, now=now),
         baseline=wave.baseline,
         not_ready_rise=gates.not_ready_rise,
         kept=wave.results,
     )
 
 
-def baseline(ports: Ports, wave: Wave) -> int:
-    """How many nodes of the wave's pools are NotReady, before anything of it is changed. Weather."""
-    return len(_not_ready(wave, _nodes(ports, wave), new=set(), since=ports.clock.now()))
+def baseline(ports: Ports, rollout: Rollout) -> int:
+    """How many nodes of the current wave's pools are NotReady, before anything of it is changed. Weather."""
+    now = ports.clock.now()
+    return len(_not_ready(rollout, _nodes(ports, rollout.current), new=set(), since=now, now=now))
 
 
 def _nodes(ports: Ports, wave: Wave) -> dict[ClusterRef, dict[str, Node]]:
@@ -59,19 +62,20 @@ def _nodes(ports: Ports, wave: Wave) -> dict[ClusterRef, dict[str, Node]]:
 
 
 def _not_ready(
-    wave: Wave, nodes_of: dict[ClusterRef, dict[str, Node]], *, new: set[str], since: float
+    rollout: Rollout, nodes_of: dict[ClusterRef, dict[str, Node]], *, new: set[str], since: float, now: float
 ) -> tuple[str, ...]:
-    """NotReady nodes of the wave's pools, less those made since then and those that one of us drains."""
-    pools = {PoolRef.parse(target.pool) for target in wave.targets}
+    """NotReady nodes of the current wave's pools, less those made since then, those that somebody closed, the canary
+    node, and those that are NotReady only for a moment, as they are when their VM is deleted."""
+    pools = {PoolRef.parse(target.pool) for target in rollout.current.targets}
+    others = new | {rollout.canary, rollout.proved}
     return tuple(
         node.name
         for ref, nodes in nodes_of.items()
         for node in nodes.values()
         if PoolRef(ref, node.labels.get(POOL_LABEL, "")) in pools
-        and not node.ready
-        and not node.cordoned_for
-        and node.name not in new
+        and not (node.ready or node.cordoned or node.name in others)
         and node.created <= since
+        and now - node.ready_changed >= _MOMENT_SECONDS
     )
 
 
@@ -82,13 +86,31 @@ def _booted(
     changed = [target for target in rollout.current.targets if target.state == "mutated"]
     members = [
         (target, pool, member)
-        for target, pool in _with_pools(ports, changed)
+        for target, pool in _with_pools(ports, _with_new_members(ports, rollout, changed, nodes_of))
         for member in ports.compute.members(GroupRef.parse(target.group))
         if _is_of_run(member, rollout.run_id)
     ]
     disks = _boot_disks(ports, environment, rollout) if members else {}
     seen = [_booted_node(each, rollout, nodes_of, disks) for each in members]
     return [node for node in seen if node is not None]
+
+
+def _with_new_members(
+    ports: Ports, rollout: Rollout, targets: Sequence[Target], nodes_of: dict[ClusterRef, dict[str, Node]]
+) -> list[Target]:
+    """The targets whose members are to be listed; also where the list of groups did not have them."""
+    refs = {target.group: GroupRef.parse(target.group) for target in targets}
+    groups = {
+        GroupRef(project, last_part(raw["zone"]), raw["name"]): raw
+        for project in sorted({ref.project for ref in refs.values()})
+        for raw in ports.compute.groups(project)
+    }
+    found = []
+    for target in targets:
+        raw, nodes = groups.get(refs[target.group]), nodes_of[PoolRef.parse(target.pool).cluster]
+        if raw is None or new_members.may_have(raw, nodes.values(), since=rollout.current.began):
+            found.append(target)
+    return found
 
 
 def _with_pools(ports: Ports, targets: Sequence[Target]) -> list[tuple[Target, NodePool]]:

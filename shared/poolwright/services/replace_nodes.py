@@ -21,7 +21,7 @@ from poolwright.rollouts.emptying import Cordon, Evict, Member, Wait
 from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Memory, Open, Recreate, Rules, Surge
 from poolwright.rollouts.rollout import Rollout, Target
 from poolwright.services import mutate_group
-from poolwright.services.ports import Json, Kubernetes, Missing, Node, NodePool, Pod, Ports
+from poolwright.services.ports import Json, Kubernetes, Missing, Node, NodePool, Pod, Ports, Taken
 from poolwright.services.records import record
 from poolwright.verdicts import Busy, Irrelevant
 
@@ -131,7 +131,10 @@ def _act(
     its_id = ports.clock.unique()
     names = ", ".join(decided.members)
     if isinstance(decided, Surge):
-        ports.compute.create_instances(group, decided.members, request_id=its_id)
+        try:
+            ports.compute.create_instances(group, decided.members, request_id=its_id)
+        except Taken as there:
+            return f"surge nodes are looked for again: {there}", False
         return f"surge nodes were asked for: {names}", False
     if isinstance(decided, Delete):
         ports.compute.delete_instances(group, decided.members, request_id=its_id)

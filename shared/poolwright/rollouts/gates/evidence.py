@@ -13,12 +13,13 @@ Held = Literal["hit", "miss", "unknown"]
 
 @dataclass(frozen=True)
 class BootedNode:
-    """A member of a changed group that was made from our template of the run.
+    """A member of a changed group that was made from our template of the run since the wave began.
 
-    `registered`: a node of that name is there and is that very VM; `gpus` allocatable of `gpus_expected`; `errors` of
-    its creation, as `CODE: message`; `since` (seconds since the epoch): when it was made or the wave began, whichever
-    is later; `booted`: the name of the image of its boot disk, empty while that is not known; `cache`: what is known
-    of each container that the image is pre-loaded with.
+    `registered`: a node of that name is there and is that very VM; `gpus` allocatable of `gpus_expected`, `gpus_free`
+    of them not asked for by pods; `errors` of its creation, as `CODE: message`; `since` (seconds since the epoch): when
+    it was made, or the wave began while that is not known; `booted`: the name of the image of its boot disk, empty
+    while that is not known; `cluster`: a path; `cache`: what is known of each container that the image is pre-loaded
+    with.
     """
 
     name: str
@@ -32,6 +33,7 @@ class BootedNode:
     booted: str = ""
     accelerator: str = ""
     cluster: str = ""
+    gpus_free: int = 0
     cache: Mapping[str, Held] = field(default_factory=dict)
 
     @property
@@ -40,15 +42,20 @@ class BootedNode:
         return self.registered and self.ready and self.gpus >= self.gpus_expected
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SmokeRun:
-    """A smoke Job that the wave must show. `job`: its name, `reason`: why it failed or what it waits for."""
+    """A smoke Job that the wave must show. `number`: which of the environment's Jobs it is of; `job`: its name in
+    `namespace` of `cluster` (a path); `gpus`: how many its pod asks for; `reason`: why it failed or waits."""
 
-    job: str
-    node: str
+    number: int
     accelerator: str
     state: Literal["wanted", "running", "passed", "failed"]
     reason: str = ""
+    job: str = ""
+    node: str = ""
+    cluster: str = ""
+    namespace: str = ""
+    gpus: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,10 +23,12 @@ def judge(seen: Evidence) -> GateResult | None:
         if node.booted and node.booted != seen.image:
             reason = f"node {node.name} booted {node.booted}, not {seen.image}"
             return GateResult(gate=NAME, verdict="failed", reason=reason)
-    open_questions = [node.name for node in joined if not node.booted]
-    if open_questions:
-        reason = f"Compute shows no boot disk of {seen.image} for {', '.join(open_questions)}"
-        return GateResult(gate=NAME, verdict="not yet", reason=reason)
+    doubtful = [node for node in joined if not node.booted]
+    if doubtful:
+        late = any(seen.now - node.since > seen.node_ready_seconds for node in doubtful)
+        names = ", ".join(node.name for node in doubtful)
+        reason = f"Compute knows no boot disk that was made of {seen.image} for {names}"
+        return GateResult(gate=NAME, verdict="failed" if late else "not yet", reason=reason)
     return GateResult(
         gate=NAME, verdict="passed", reason=f"the boot disks of {len(joined)} nodes were made of {seen.image}"
     )
