@@ -256,7 +256,7 @@ def test_a_stop_is_in_force_until_it_is_lifted_and_said_wherever_something_would
         ("plam --env demo", 2, "No such command 'plam'"),
         ("rollout status --env demo", 1, "demo has no rollout yet. Start one: poolwright rollout start --env demo."),
         ("rollout status --env superseded x", 1, "superseded has no rollout x. Its newest are superseded-2."),
-        ("rollout pause --env superseded", 1, "pause would change nothing: the rollout is done"),
+        ("rollout pause --env superseded", 1, "to pause it would change nothing: the rollout is done"),
         ("rollout start --env pinned --run-id 2", 1, "pinned is pinned to run 1"),
         ("rollout start --env observed", 1, "Mode is observe"),
     ],

@@ -153,7 +153,7 @@ def _command(
 
         with screen.working("Looking for the groups"):
             chosen = fleet.chosen(fleet.look(ports, environment), some, environment=environment.name)
-        what = f"{action} {len(chosen)} group{'' if len(chosen) == 1 else 's'} of {environment.name}"
+        what = f"{_verb(action)} {len(chosen)} group{'' if len(chosen) == 1 else 's'} of {environment.name}"
         return _ask(
             ports, environment, action, what=what, groups=[str(ref) for ref in chosen], reason=reason, wait=wait,
             output=output,
@@ -163,18 +163,24 @@ def _command(
     meant = rollout_seen.of(ports, environment, rollout, run_id=wanted)
     if why_not := rollout_seen.why_not(ports, meant.id, action):
         raise Refused(
-            "rollout", f"{action} would change nothing: {why_not}", f"Look at it: poolwright rollout status --env {env}"
+            "rollout",
+            f"to {_verb(action)} it would change nothing: {why_not}",
+            f"Look at it: poolwright rollout status --env {env}",
         )
     return _ask(
         ports,
         environment,
         action,
-        what=f"{action} {meant.id}",
+        what=f"{_verb(action)} {meant.id}",
         rollout=meant.id,
         reason=reason,
         wait=wait,
         output=output,
     )
+
+
+def _verb(action: Action) -> str:
+    return "roll back" if action == "rollback" else action
 
 
 def _ask(

@@ -68,13 +68,14 @@ def _not_on(found: Status) -> Iterator[RenderableType]:
     if not found.not_on:
         return
     yield ""
-    table = screen.table("not on the released run" if found.released_run_id else "left as they are", "", "")
+    yield screen.text("not on the released run" if found.released_run_id else "left as they are", "quiet")
+    table = screen.table("", "", "", show_header=False)
     for (cluster, pool, kind, reason), members in groupby(
         found.not_on, key=lambda each: (each.cluster, each.pool, each.kind, each.reason)
     ):
         groups = [each.group for each in members]
         what = groups[0] if len(groups) == 1 else f"{cluster}/{pool}, {len(groups)} groups"
-        table.add_row(what, screen.text(kind, "refused"), screen.text(reason))
+        table.add_row(f"  {what}", screen.text(kind, "refused"), screen.text(reason))
     yield table
 
 
@@ -82,8 +83,9 @@ def _ended(found: Status) -> Iterator[RenderableType]:
     if not found.ended:
         return
     yield ""
-    table = screen.table("rollouts that ended", "", "")
+    yield screen.text("rollouts that ended", "quiet")
+    table = screen.table("", "", "", show_header=False)
     for each in found.ended:
         style = rollout_view.STYLES.get(each.phase, "")
-        table.add_row(each.id, screen.text(each.phase, style), screen.text(each.reason, "quiet"))
+        table.add_row(f"  {each.id}", screen.text(each.phase, style), screen.text(each.reason, "quiet"))
     yield table
