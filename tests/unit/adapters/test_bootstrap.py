@@ -46,7 +46,7 @@ def dev(tmp_path: Path) -> None:
         ("environments", {"yaml"}),
         ("publisher", {*GOOGLE, "google_errors", "pubsub", "grpc"}),
         ("gke", {*GOOGLE, "google_errors", "gke", "grpc"}),
-        ("clusters", {*GOOGLE, "google_errors", "gke", "kubernetes", "grpc", "yaml"}),
+        ("clusters", {*GOOGLE, "google_errors", "gke", "kubernetes", "kubernetes_objects", "grpc", "yaml"}),
     ],
 )
 def test_a_process_imports_what_it_uses(tmp_path: Path, used: str, imported: set[str]) -> None:
