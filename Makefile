@@ -14,7 +14,7 @@ DEMO_OPTIONS := $(if $(STATE),--state $(STATE)) $(if $(SEED),--seed $(SEED)) $(i
 
 # The operator's targets are one call of the command line each:
 #   make mutate-instance-groups ENV=dev RUN_ID=42 INSTANCE_GROUPS=a,b
-POOLWRIGHT = PYTHONPATH=shared $(VENV)/bin/python -m poolwright.cli
+POOLWRIGHT = PYTHONPATH=shared $(VENV)/bin/poolwright
 FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
@@ -107,6 +107,7 @@ $(VENV)/.done: requirements.txt requirements-cli.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poolwright needs Python >= 3.11; say which: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(FUNCTIONS_VENV)/.done: requirements.txt

@@ -65,7 +65,7 @@ def _keep(running: Stage, screen: Screen) -> None:
     screen.console.print(
         f"\n[bold]It goes on running.[/] In another terminal:\n\n"
         f"  source {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n"
-        "  PYTHONPATH=shared .venv/bin/python -m poolwright.cli status\n"
+        "  .venv/bin/poolwright status\n"
         "  gcloud compute instance-groups managed list\n"
         "  gcloud compute instance-templates list\n"
         f"  gcloud container node-pools list --cluster {cluster.name} --location {cluster.location}\n"
