@@ -117,7 +117,8 @@ class Cloud:
         )
         manifest = self.loop.run(self.stack.start())
         self.loop.call(lambda: self.stack.pubsub.create_topic("cloud-builds"))  # type: ignore[union-attr]
-        self._access = GoogleAccess(manifest.endpoints)
+        self.endpoints = manifest.endpoints
+        self._access = GoogleAccess(self.endpoints)
         self._adapters = {
             "compute": ComputeEngine(self._access),
             "gke": KubernetesEngine(self._access),
