@@ -139,7 +139,7 @@ def bring_to_image(
         if in_steps and (begun := _under_way(ports, group, image, cause=cause)):
             return _go_on(ports, group, begun)
         raw, own, gke = _observe(ports, cluster, pool, group)
-        planned = gke if isinstance(gke, Refusal) else _plan(environment, raw, own, gke, image)
+        planned = decide(environment, raw, own, gke, image)
         if isinstance(planned, Mutation) and act:
             begun = _begin(ports, environment.name, group, pool, raw, planned, kind="mutation", why=planned.reason,
                            cause=cause, requester=requester)  # fmt: skip
@@ -154,9 +154,16 @@ def bring_to_image(
         return Outcome("refused", reason, raw)
 
 
-def _plan(
-    environment: Environment, raw: InstanceGroup, own: InstanceTemplate, gke: InstanceTemplate, image: BootImage
+def decide(
+    environment: Environment,
+    raw: InstanceGroup,
+    own: InstanceTemplate,
+    gke: InstanceTemplate | Refusal,
+    image: BootImage,
 ) -> AlreadyRight | Mutation | Refusal:
+    """What becomes of a group: the decision that plans are made of, too."""
+    if isinstance(gke, Refusal):
+        return gke
     return mutation.plan(
         group=raw,
         gke_template=gke,

@@ -15,7 +15,7 @@ from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal
 from poolwright.boot_images.resources import InstanceTemplate
 from poolwright.references import ClusterRef, GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import boot_images, fleet, obstacles, released, start_rollout
+from poolwright.services import boot_images, fleet, mutate_group, obstacles, released, start_rollout
 from poolwright.services.fleet import Member
 from poolwright.services.obstacles import Obstacle
 from poolwright.services.ports import Missing, Ports
@@ -133,18 +133,7 @@ class _Deciding:
         if own is None:
             return _Decided("refused", "The template that the group points at is gone.", refusal="missing")
         gke = gke_template.current(own=own, templates=templates, pool=member.pool.ref, cluster_uid=member.cluster.uid)
-        if isinstance(gke, Refusal):
-            return _Decided("refused", gke.reason, refusal=gke.kind)
-        outcome = mutation.plan(
-            group=member.group,
-            gke_template=gke,
-            current_template=own,
-            image=self._image,
-            substitutions=self._environment.substitutions,
-            excluded=self._environment.exclude,
-            node_policy=self._environment.rollout.node_policy,
-        )
-        return _decided(outcome)
+        return _decided(mutate_group.decide(self._environment, member.group, own, gke, self._image))
 
     def _of_cluster(self, member: Member) -> list[InstanceTemplate]:
         ref = member.cluster.ref
