@@ -1,4 +1,4 @@
-"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of four kinds.
+"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of five kinds.
 
     {"kind": "rollout", "rollout": "dev-42-8f3a", "cause": "wave 2 finished baking"}
 
@@ -60,9 +60,19 @@ class ProvisionerWork:
     cause: str
 
 
-Work = RolloutWork | TargetWork | GroupWork | ProvisionerWork
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionWork:
+    """Let go what nothing of an environment names any more."""
 
-_KINDS: dict[str, type[Work]] = {shape.kind: shape for shape in (RolloutWork, TargetWork, GroupWork, ProvisionerWork)}
+    kind: ClassVar[Literal["retention"]] = "retention"
+    environment: str
+    cause: str
+
+
+Work = RolloutWork | TargetWork | GroupWork | ProvisionerWork | RetentionWork
+
+_SHAPES = (RolloutWork, TargetWork, GroupWork, ProvisionerWork, RetentionWork)
+_KINDS: dict[str, type[Work]] = {shape.kind: shape for shape in _SHAPES}
 _REMEDY = "Only poolwright should publish work: let the next tick publish it again, or use the command line"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from poolwright.events.work import GroupWork, ProvisionerWork, RolloutWork, TargetWork, Work
+from poolwright.events.work import GroupWork, ProvisionerWork, RetentionWork, RolloutWork, TargetWork, Work
 from poolwright.services import leases, stop
 from poolwright.services.ports import Ports
 from poolwright.services.work import Done, publish
@@ -32,6 +32,8 @@ def _name(work: Work) -> str:
         return f"step/target/{work.rollout}|{work.group}"
     if isinstance(work, GroupWork):
         return f"step/group/{work.project}/{work.zone}/{work.name}"
+    if isinstance(work, RetentionWork):
+        return f"step/retention/{work.environment}"
     return f"step/provisioner/{work.project}/{work.location}/{work.cluster}/{work.name}"
 
 
@@ -57,4 +59,8 @@ def _take(work: Work, ports: Ports) -> Done:
         from poolwright.services import reconcile_provisioner
 
         return reconcile_provisioner.handle(work, ports)
+    if isinstance(work, RetentionWork):
+        from poolwright.services import retention
+
+        return retention.handle(work, ports)
     raise AssertionError(f"no such work: {work}")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
-from poolwright.events.work import Work
+from poolwright.events.work import RetentionWork, Work
 from poolwright.rollouts.rollout import decode
-from poolwright.services import find_drift, image_built, replace_members, request_build, start_rollout, stop
+from poolwright.services import find_drift, image_built, replace_members, request_build, retention, start_rollout, stop
 from poolwright.services.ports import Ports, Weather
 from poolwright.services.work import provisioner_work, publish, rollout_work
 from poolwright.verdicts import Busy, Verdict
@@ -45,6 +45,7 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
         lambda ports: _builds(ports, environment),
         lambda ports: find_drift.groups(ports, environment),
         lambda ports: replace_members.start(ports, environment),
+        lambda ports: _retention(ports, environment),
         lambda ports: _provisioners(ports, environment),
     )
 
@@ -74,6 +75,11 @@ def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:
             except Verdict:
                 continue  # it goes on, its image is not ready yet, or it is on record as refused
     yield from ()
+
+
+def _retention(ports: Ports, environment: Environment) -> Iterator[Work]:
+    if retention.is_due(ports, environment):
+        yield RetentionWork(environment=environment.name, cause="tick")
 
 
 def _provisioners(ports: Ports, environment: Environment) -> Iterator[Work]:
