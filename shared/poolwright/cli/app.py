@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from poolwright.cli import auth, build, failures, images, plan, pools, reference, rollout, screen, status, stop
+from poolwright.cli import auth, build, failures, images, plan, pools, reference, rollout, screen, status, stop, tidy
 
 app = typer.Typer(
     name="poolwright",
@@ -24,6 +24,7 @@ app.add_typer(pools.app)
 app.add_typer(rollout.app)
 app.add_typer(reference.app)
 app.add_typer(build.app)
+app.add_typer(tidy.app)
 app.add_typer(stop.app)
 app.add_typer(auth.app)
 

@@ -69,7 +69,7 @@ def fetch(env: EnvOption = "", output: OutputOption = "text") -> None:
     environment = session.environment(ports, env)
     from poolwright.services import metadata_folder, reference
 
-    folder = session.environments_folder() / environment.name / "metadata"
+    folder = session.metadata_folder(environment.name)
     with screen.working("Reading the reference pool's template"):
         fetched = reference.fetch(ports, environment, before=metadata_folder.read(folder))
     metadata_folder.replace(folder, fetched.files)

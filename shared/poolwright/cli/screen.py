@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,11 @@ def beside(left: RenderableType, right: RenderableType) -> RenderableType:
 def missing(cluster: str) -> RenderableType:
     """A cluster that the environment's file names and GKE does not know."""
     return labelled("missing", f"GKE knows no {cluster}; correct the environment's file, or take the cluster out.")
+
+
+def time(seconds: float) -> str:
+    """A moment, as the records have it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def where(run_id: int | None) -> str:

@@ -50,8 +50,8 @@ def claim(command: str) -> dict[str, str]:
     return {"cause": f"poolwright {command}", "requester": requester()}
 
 
-def environments_folder() -> Path:
-    """Where the environments' files are."""
+def metadata_folder(environment: str) -> Path:
+    """Where the fetched metadata of an environment are kept: beside its file."""
     from poolwright.settings import Settings
 
-    return Settings.read().environments
+    return Settings.read().environments / environment / "metadata"

@@ -53,6 +53,7 @@ def _environment(found: Status) -> Iterator[RenderableType]:
         yield ""
         yield from rollout_view.rendered(rollout, whole=False)
     yield from _not_on(found)
+    yield from _old_nodes(found)
     yield from _ended(found)
 
 
@@ -76,6 +77,18 @@ def _not_on(found: Status) -> Iterator[RenderableType]:
         groups = [each.group for each in members]
         what = groups[0] if len(groups) == 1 else f"{cluster}/{pool}, {len(groups)} groups"
         table.add_row(f"  {what}", screen.text(kind, "refused"), screen.text(reason))
+    yield table
+
+
+def _old_nodes(found: Status) -> Iterator[RenderableType]:
+    if not found.old_nodes:
+        return
+    yield ""
+    yield screen.text("nodes on an earlier template", "quiet")
+    table = screen.table("", "", "", show_header=False)
+    for each in found.old_nodes:
+        nodes = f"{each.nodes} node{'' if each.nodes == 1 else 's'}"
+        table.add_row(f"  {each.group}", nodes, screen.text(f"since {screen.time(each.since)}", "quiet"))
     yield table
 
 

@@ -30,6 +30,12 @@ def replace(folder: Path, files: Mapping[str, str]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def tidy(folder: Path) -> None:
+    """Remove what a fetch that was stopped has left beside the folder."""
+    _put_back(folder)
+    shutil.rmtree(_beside(folder, "new"), ignore_errors=True)
+
+
 def _put_back(folder: Path) -> Path:
     """Undo an exchange that stopped half way."""
     old = _beside(folder, "old")

@@ -10,7 +10,7 @@ import msgspec
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import fleet, obstacles, progress, refusals, released, rollout_seen, start_rollout
+from poolwright.services import drift, fleet, obstacles, progress, refusals, released, rollout_seen, start_rollout
 from poolwright.services.fleet import Member
 from poolwright.services.node_pools import left_alone
 from poolwright.services.obstacles import Obstacle
@@ -42,6 +42,15 @@ class NotOn(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
+class OldNodes(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An instance group with nodes that were made from another template than the group points at now; `since` in
+    seconds since the epoch. They stay until they are replaced, or repaired from the template they were made with."""
+
+    group: str
+    nodes: int
+    since: float
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One environment. `released_run_id` 0: no rollout has ended well yet. `under_way` and `ended`: newest first."""
 
@@ -53,6 +62,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pinned_run_id: int | None
     groups: tuple[OnRun, ...]
     not_on: tuple[NotOn, ...]
+    old_nodes: tuple[OldNodes, ...]
     under_way: tuple[RolloutSeen, ...]
     ended: tuple[RolloutSeen, ...]
     missing_clusters: tuple[str, ...]
@@ -78,6 +88,10 @@ def read(ports: Ports, environment: Environment) -> Status:
             OnRun(run_id=run, groups=runs[run]) for run in sorted(runs, key=lambda run: run or 0, reverse=True)
         ),
         not_on=_not_on(ports, environment, members, current, under_way),
+        old_nodes=tuple(
+            OldNodes(group=last_part(each.group), nodes=len(each.members), since=each.since)
+            for each in drift.known(ports, environment.name)
+        ),
         under_way=tuple(rollout_seen.seen(each) for each in under_way),
         ended=tuple(rollout_seen.seen(progress.merged(ports, each)) for each in ended[:_ENDED]),
         missing_clusters=tuple(map(str, seen.missing)),
