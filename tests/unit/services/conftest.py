@@ -105,9 +105,10 @@ class Outside:
     @property
     def ports(self) -> Ports:
         none: Any = None
+        gke: Any = self.gke
         return Ports(
             environments=self.environments, store=self.store, publisher=self.publisher, compute=self.compute,
-            gke=self.gke, cloud_build=none, monitoring=none, clusters=none, clock=self.clock,
+            gke=gke, cloud_build=none, monitoring=none, clusters=none, clock=self.clock,
             webhook=self.webhook,
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ def test_each_change_is_recorded_once_and_a_repeat_changes_nothing(outside: Outs
         release(outside, 2, "a/g-1")
     assert told(outside) == [
         "run 1 is the released image, and 0 groups are held no longer",
-        "2 groups stay on GKE's own templates: g-1, g-2",
+        "2 groups are left as they are: g-1, g-2",
         "run 2 is the released image, and 1 groups are held no longer",
     ]
     assert len(outside.store.all("records")) == 3
