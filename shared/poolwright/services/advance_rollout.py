@@ -64,7 +64,7 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
     if after == rollout:
         return Done(f"{rollout.id}: {after.reason}")
     if after.phase != rollout.phase or (after.finished and after.waves != rollout.waves):
-        _settle(ports, after)
+        _settle(ports, environment, after)
     try:
         ports.store.put(start_rollout.COLLECTION, rollout.id, encode(after), version=stored.version)
     except Conflict:
@@ -146,11 +146,10 @@ def _begin(ports: Ports, environment: Environment, live: Rollout, *, now: float)
     return steps.begun(live, now=now, facts=facts, baseline=baseline, problem="; ".join(problems))
 
 
-def _settle(ports: Ports, rollout: Rollout) -> None:
+def _settle(ports: Ports, environment: Environment, rollout: Rollout) -> None:
     """What the end of a rollout means for its environment."""
     if rollout.phase == "done":
-        changed = [target.group for target in rollout.targets if target.state == "mutated"]
-        released.release(ports, rollout.environment, run_id=rollout.run_id, image=rollout.image, groups=changed)
+        _release(ports, environment, rollout)
     if rollout.phase == "rolled back":
         back = [target.group for target in rollout.targets if target.state == "rolled back"]
         released.hold(ports, rollout.environment, groups=back, why=f"{rollout.id}: {rollout.reason}")
@@ -160,6 +159,16 @@ def _settle(ports: Ports, rollout: Rollout) -> None:
     if rollout.phase == "aborted":
         why = f"{rollout.id} was aborted"
         released.hold(ports, rollout.environment, groups=commands.left_behind(rollout), why=why)
+
+
+def _release(ports: Ports, environment: Environment, rollout: Rollout) -> None:
+    """Chosen groups on another run are no release: the others, and new pools, stay on what is released."""
+    changed = [target.group for target in rollout.targets if target.state == "mutated"]
+    if rollout.chosen and released.read(ports, environment).run_id != rollout.run_id:
+        why = f"{rollout.id} brought chosen groups to run {rollout.run_id}"
+        released.hold(ports, rollout.environment, groups=changed, why=why)
+        return
+    released.release(ports, rollout.environment, run_id=rollout.run_id, image=rollout.image, groups=changed)
 
 
 def _wake(ports: Ports, ended: Rollout) -> None:

@@ -23,7 +23,7 @@ FACTS = (
 
 @dataclass(frozen=True)
 class Released:
-    """`run_id` 0: no rollout has ended well yet. `held`: group -> why it stays on GKE's own template.
+    """`run_id` 0: no rollout has ended well yet. `held`: group -> why it is left as it is.
     `previous_image`: what was released before, for a way back."""
 
     run_id: int
@@ -73,15 +73,15 @@ def release(
 def hold(
     ports: Ports, environment: str, *, groups: Iterable[str], why: str, cause: str = "", requester: str = ""
 ) -> None:
-    """Groups were rolled back: they stay there until a later rollout takes them. One write, however many they are.
-    Weather."""
+    """These groups stay as they are until a later rollout takes them: they were rolled back, left in the middle, or
+    brought to another run than is released. One write, however many they are. Weather."""
     fresh = dict.fromkeys(groups, why)
 
     def change(body: Json) -> Change | None:
         held = body.get("held", {})
         if held | fresh == held:
             return None
-        what = f"{len(fresh)} groups stay on GKE's own templates: {', '.join(sorted(map(last_part, fresh)))}"
+        what = f"{len(fresh)} groups are left as they are: {', '.join(sorted(map(last_part, fresh)))}"
         return Change({"runId": 0, "image": ""} | body | {"held": held | fresh}, what, why=why)
 
     _change(ports, environment, change, kind="hold", cause=cause, requester=requester)
