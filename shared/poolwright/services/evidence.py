@@ -7,6 +7,7 @@ In the clusters it needs, for the function's identity: nodes list, pods list, ev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -173,7 +174,7 @@ def _booted_node(
         gpus=node.gpus if node else 0,
         gpus_expected=pool.gpus_per_node,
         errors=tuple(f"{error.get('code')}: {error.get('message')}" for error in errors),
-        since=max(began, made or 0.0),
+        since=math.inf if made is None else max(began, made),
         booted=rollout.image if _instance(member["instance"]) in disks else "",
         accelerator=pool.accelerators[0] if pool.accelerators else "",
         cluster=str(cluster),

@@ -17,9 +17,9 @@ class BootedNode:
 
     `registered`: a node of that name is there and is that very VM; `gpus` allocatable of `gpus_expected`, `gpus_free`
     of them not asked for by pods; `errors` of its creation, as `CODE: message`; `since` (seconds since the epoch): when
-    it was made, or the wave began while that is not known; `booted`: the name of the image of its boot disk, empty
-    while that is not known; `cluster`: a path; `cache`: what is known of each container that the image is pre-loaded
-    with.
+    it was made, infinite while it has no boot disk: what is not made is not late; `booted`: the name of the image of
+    its boot disk, empty while that is not known; `cluster`: a path; `cache`: what is known of each container that the
+    image is pre-loaded with.
     """
 
     name: str
