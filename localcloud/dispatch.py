@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 import json
 import logging
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import msgspec
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
 Handler = Callable[["Call"], Answer | Awaitable[Answer]]
+
+REMEMBERED = 200  # answers of an API, as they were printed
 
 # Query parameters every Google API takes (https://cloud.google.com/apis/docs/system-parameters).
 SYSTEM_PARAMETERS = {
@@ -77,6 +81,7 @@ class Api:
         self.aliases = dict(aliases or {})
         self.style = style
         self.ignored = SYSTEM_PARAMETERS.union(ignored)
+        self._newest: dict[tuple[str, str, str, bytes], Answer] = {}
         self._by_verb: dict[str, list[tuple[schema.HttpRule, Method]]] = {}
         for method in methods:
             for rule in method.rules:
@@ -130,8 +135,9 @@ class Api:
         if isinstance(payload, str):
             return web.Response(status=status, text=payload, content_type="text/html")
         pretty = request.query.get("prettyPrint", request.query.get("$prettyPrint", "true")) not in ("false", "0")
-        text = json.dumps(payload, indent=2 if pretty else None, ensure_ascii=False)
-        return web.Response(status=status, text=text + "\n", content_type="application/json")
+        text = msgspec.json.encode(payload)
+        body = msgspec.json.format(text, indent=2) if pretty else text
+        return web.Response(status=status, body=body + b"\n", content_type="application/json", charset="utf-8")
 
     async def rest(
         self, verb: str, path: str, query: list[tuple[str, str]], body: bytes, headers: Mapping[str, str]
@@ -147,14 +153,24 @@ class Api:
             tree = fieldmask.read(fields, method.response.DESCRIPTOR) if fields else {}
             call = self._read(rule, method, variables, query, body)
             call.caller = _caller(headers)
-            answer = await self.invoke(call)
-            message = json_format.ParseDict(answer, method.response())
+            return 200, self._shown(method, await self.invoke(call), fields or "", tree)
         except GoogleError as error:
             return error.code, error.json(style=self.style)
         except Exception:
             log.exception("the stand-in failed on %s %s", verb, path)
             return 500, GoogleError("INTERNAL", "Internal error encountered.").json()
-        return 200, fieldmask.select(schema.to_json(message), tree)
+
+    def _shown(self, method: Method, answer: Answer, fields: str, tree: dict[str, Any]) -> Answer:
+        """An answer as Google prints it: checked against its message, with the fields that were asked for. The newest
+        are remembered: a cluster of a hundred pools takes long to check, and is asked for again and again."""
+        key = method.service, method.name, fields, hashlib.sha256(msgspec.json.encode(answer)).digest()
+        if (known := self._newest.pop(key, None)) is None:
+            message = json_format.ParseDict(answer, method.response())
+            known = fieldmask.select(schema.to_json(message), tree)
+        self._newest[key] = known
+        if len(self._newest) > REMEMBERED:
+            del self._newest[next(iter(self._newest))]
+        return known
 
     def knows(self, request: web.BaseRequest) -> bool:
         """Whether the request's path is one of this API's methods."""

@@ -76,6 +76,9 @@ class SqliteStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(
+                "PRAGMA synchronous = NORMAL"
+            )  # all survives a process, the last writes may not the power
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             self._mine.connection = connection
         return connection

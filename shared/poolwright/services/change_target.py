@@ -88,22 +88,25 @@ def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Ta
     image = BootImage.read(dict(rollout.facts)) if rollout.facts else released.image(ports, environment, rollout.image)
     if image is None:
         return _now(target, "failed", f"image {rollout.image} is gone")
-    try:
-        cluster, pool = mutate_group.pool_of(ports, PoolRef.parse(target.pool).cluster, group)
-    except Irrelevant as gone:
-        return _now(target, "refused", gone.reason)
-    outcome = mutate_group.bring_to_image(
-        ports,
-        environment=environment,
-        cluster=cluster,
-        pool=pool,
-        group=group,
-        image=image,
-        cause=rollout.id,
-        act=environment.mode != "observe",  # where it is `offer`, a person has started the rollout
-        holder=rollout.id,
-        in_steps=True,
-    )
+    acts = environment.mode != "observe"  # where it is `offer`, a person has started the rollout
+    outcome = mutate_group.go_on(ports, group, image, cause=rollout.id, holder=rollout.id) if acts else None
+    if outcome is None:
+        try:
+            cluster, pool = mutate_group.pool_of(ports, PoolRef.parse(target.pool).cluster, group)
+        except Irrelevant as gone:
+            return _now(target, "refused", gone.reason)
+        outcome = mutate_group.bring_to_image(
+            ports,
+            environment=environment,
+            cluster=cluster,
+            pool=pool,
+            group=group,
+            image=image,
+            cause=rollout.id,
+            act=acts,
+            holder=rollout.id,
+            in_steps=True,
+        )
     if outcome.kind == "begun":
         return target
     if outcome.kind in ("refused", "would change"):

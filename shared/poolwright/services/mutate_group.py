@@ -126,7 +126,7 @@ def bring_to_image(
 ) -> Outcome:
     """Read, plan, record, write (only to `act`), record. `holder`: who may have the group's lease already.
 
-    `in_steps`: come back with the outcome `begun` while Compute makes our template; the next call goes on from there.
+    `in_steps`: come back with the outcome `begun` while Compute makes our template; `go_on` goes on from there.
     Pub/Sub pushes few messages at a time to whom it has not seen answer, and more with each answer
     (https://cloud.google.com/pubsub/docs/push#push_backoff), so many groups side by side need answers that come soon.
 
@@ -136,8 +136,6 @@ def bring_to_image(
     """
     wait_for_gke(pool)
     with leases.Holding(ports, leases.of_group(group), holder=holder):
-        if in_steps and (begun := _under_way(ports, group, image, cause=cause)):
-            return _go_on(ports, group, begun)
         raw, own, gke = _observe(ports, cluster, pool, group)
         planned = decide(environment, raw, own, gke, image)
         if isinstance(planned, Mutation) and act:
@@ -256,19 +254,24 @@ def _under_way(ports: Ports, group: GroupRef, image: BootImage, *, cause: str) -
     return left if same else None
 
 
-def _go_on(ports: Ports, group: GroupRef, begun: intents.Intent) -> Outcome:
-    """Wait for our template and set it, under the fingerprint that the group had when it was looked at. What fails is
-    begun anew. Busy, Weather."""
-    try:
-        ports.compute.finish_template(begun.noted["operation"])
-        _set_template(ports, group, begun.noted["patch"])
-    except Weather:
-        raise
-    except Exception:
-        intents.note(ports, begun, {})
-        raise
-    intents.end(ports, begun)
-    return Outcome("changed", begun.effect.why)
+def go_on(ports: Ports, group: GroupRef, image: BootImage, *, cause: str, holder: str) -> Outcome | None:
+    """Wait for the template that `bring_to_image` began for the same cause, and set it under the fingerprint that the
+    group had when it was looked at; None where nothing was begun. What fails is begun anew. leases.Held, Busy, Weather.
+    """
+    with leases.Holding(ports, leases.of_group(group), holder=holder):
+        begun = _under_way(ports, group, image, cause=cause)
+        if begun is None:
+            return None
+        try:
+            ports.compute.finish_template(begun.noted["operation"])
+            _set_template(ports, group, begun.noted["patch"])
+        except Weather:
+            raise
+        except Exception:
+            intents.note(ports, begun, {})
+            raise
+        intents.end(ports, begun)
+        return Outcome("changed", begun.effect.why)
 
 
 def _begin(
