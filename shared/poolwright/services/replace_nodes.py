@@ -156,8 +156,8 @@ def _close_or_open(kubernetes: Kubernetes, decided: Open | Cordon, rules: Rules,
 
 
 def _evict(kubernetes: Kubernetes, decided: Evict, audit: Audit) -> str:
-    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in decided.pods)
-    audit.note(f"asks pods to leave: {names}", about=sorted({pod.node for pod in decided.pods}))
+    for pod in decided.pods:
+        audit.note(f"asks pod {pod.namespace}/{pod.name} to leave node {pod.node}", about=[pod.node])
     refused = [pod for pod in decided.pods if not kubernetes.evict(pod)]
     told = f", {len(refused)} must not yet, first {refused[0].namespace}/{refused[0].name}" if refused else ""
     return f"{len(decided.pods)} pods were asked to leave{told}"

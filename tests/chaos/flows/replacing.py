@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.chaos.flows.story import Story
-from tests.chaos.flows.world import budget, command, cordoned, forbid_evictions, image, images_of_nodes, phase
+from tests.chaos.flows.world import budget, command, cordoned, forbid_evictions, image, images_of_nodes, phase, stored
 from tests.chaos.harness import Flow
 
 
@@ -28,7 +28,7 @@ def a_person_aborts_a_replacement(flow: Flow) -> None:
     flow.pass_time(60)
     flow.begin()
     command(flow, "start")
-    flow.until(lambda: cordoned(flow) >= 1, what="a cordoned node")
+    flow.until(lambda: any("asks pod" in each["what"] for each in stored(flow, "records")), what="a pod asked to leave")
     command(flow, "abort")
     flow.until(lambda: phase(flow, 1) == "aborted" and cordoned(flow) == 0, what="the abort")
 
