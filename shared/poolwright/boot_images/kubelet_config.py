@@ -7,7 +7,6 @@ is named by its path, `authentication.webhook.cacheTTL`; below the eviction fiel
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ import yaml
 
 _SIGNALS = frozenset({"evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMinimumReclaim"})
 _HIDDEN = "staticPodURLHeader"  # the one field that may hold a credential
+_UNPRINTED = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # in JSON as it is, in YAML not
 _NOT_YAML = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 # Flags that are not called as their field is: AddKubeletConfigFlags of
 # https://github.com/kubernetes/kubernetes/blob/master/cmd/kubelet/app/options/options.go
@@ -53,7 +53,7 @@ def flag_of(path: str) -> str:
 def with_field(text: str, path: str, value: Any) -> str:
     """The file with the field set to a value of JSON; the same text where it has that value. KubeletConfigError."""
     keys, content = keys_of(path), _content(text)
-    wanted = copy.deepcopy(content)
+    wanted = json.loads(_canonical(content))
     inner = wanted
     for key in keys[:-1]:
         if inner.get(key) is None:
@@ -70,7 +70,7 @@ def with_field(text: str, path: str, value: Any) -> str:
 def without_field(text: str, path: str) -> str:
     """The file without the field; the same text where it has none. KubeletConfigError."""
     keys, content = keys_of(path), _content(text)
-    wanted = copy.deepcopy(content)
+    wanted = json.loads(_canonical(content))
     inner: Any = wanted
     for key in keys[:-1]:
         inner = inner.get(key) if isinstance(inner, dict) else None
@@ -161,10 +161,11 @@ def _unset(text: str, node: yaml.MappingNode, keys: tuple[str, ...]) -> str:
         end = _end(inner, text) if place else pairs[1][0].start_mark.index
         return text[:start] + text[end:]
     start = name.start_mark.index
-    following = text.find("\n", max(_end(inner, text), name.end_mark.index))
-    if following < 0:
-        return text[:start].rstrip(" ")
-    return text[:start] + text[following + 1 :].removeprefix(" " * name.start_mark.column)
+    following = text.find("\n", max(_end(inner, text), name.end_mark.index)) + 1 or len(text)
+    line = text.rfind("\n", 0, start) + 1
+    if not text[line:start].strip():
+        return text[:line] + text[following:]
+    return text[:start] + text[following:].removeprefix(" " * name.start_mark.column)  # behind the dash of a list
 
 
 def _pair(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Node] | None:
@@ -188,7 +189,8 @@ def _nested(names: list[str], value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _canonical(value: Any) -> str:

@@ -10,7 +10,10 @@ name has another value, labels and taints take the new one in beside it and ever
 
 from __future__ import annotations
 
+import re
+
 _SEPARATORS = {"KUBELET_ARGS": " ", "AUTOSCALER_ENV_VARS": ";", "NODE_LABELS": ",", "NODE_TAINTS": ","}
+_BETWEEN = {" ": re.compile(r"(\s+)"), ";": re.compile(r"(;)")}  # what stands between items, kept as it is
 _LABELS = frozenset({"--node-labels", "node_labels", "NODE_LABELS"})
 _TAINTS = frozenset({"--register-with-taints", "node_taints", "NODE_TAINTS"})
 
@@ -26,21 +29,25 @@ def appended(key: str, value: str, item: str) -> str:
     if key in _LABELS | _TAINTS:
         return united(key, value, item)
     separator = _SEPARATORS[key]
+    between = _BETWEEN[separator]
     name, equals, content = item.partition("=")
-    if not name.strip() or not equals or any(mark in item for mark in (separator, "\n", "\r")):
+    if not name.strip() or not equals or between.search(item) or "\n" in item or "\r" in item:
         raise ListError(f"an item for kube-env key {key} must be one name=value without {separator!r} or a line break")
-    items = value.split(separator)
-    for place, present in enumerate(items):
-        present_name, _, present_content = present.strip().partition("=")
-        if present_name.strip() != name:
-            continue
-        if name in _LABELS | _TAINTS:
-            items[place] = f"{name}={united(name, present_content, content)}"
-            return value if present_content == items[place].partition("=")[2] else separator.join(items)
-        if present_content != content:
-            raise ListError(f"kube-env key {key} holds {name} already, with another value; unset it there first")
-        return value
-    return _joined(value, item, separator)
+    items = between.split(value)
+    places = [place for place in range(0, len(items), 2) if items[place].partition("=")[0].strip() == name]
+    if not places:
+        return _joined(value, item, separator)
+    contents = [items[place].partition("=")[2].strip() for place in places]
+    if name in _LABELS | _TAINTS:
+        present = ",".join(filter(None, contents))
+        if (with_it := united(name, present, content)) == present:
+            return value
+        added = with_it[len(present) :].lstrip(",")
+        items[places[0]] = _joined(items[places[0]].rstrip(), added, ",") if contents[0] else f"{name}={added}"
+        return "".join(items)
+    if any(present != content for present in contents):
+        raise ListError(f"kube-env key {key} holds {name} already, with another value; unset it there first")
+    return value
 
 
 def united(name: str, value: str, more: str) -> str:

@@ -116,7 +116,7 @@ _ARM_FAMILIES = frozenset({"t2a", "c4a", "n4a", "a4x"})
 
 def _value_of(kube_env: KubeEnv | None, key: str, separator: str, name: str) -> str:
     text = kube_env.get(key) if kube_env else None
-    for item in text.reveal().split(separator) if text else ():
+    for item in text.reveal().split(separator.strip() or None) if text else ():
         present, _, value = item.strip().partition("=")
         if present == name:
             return value.strip(" \"'")

@@ -9,9 +9,37 @@ from poolwright.boot_images.kube_env import KubeEnv, KubeEnvError, diff
 from tests.unit.boot_images.examples import CANARY, KUBE_ENV, SECRET_KEYS, leaked
 
 # The node's own reading of kube-env, written down apart from the code under test.
-NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-VALUES = st.text(max_size=30) | st.sampled_from(
-    ["a: b", '{"a": "b"}', "'", '"', "# no comment", "a\tb", "x\ny", "", " "]
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQ: IBADANBgkqh/kiG9w0B+AQEF\n\nAAb==\n-----END PRIVATE KEY-----"
+NASTY = st.sampled_from(
+    [
+        *("a: b", '{"a": "b: c"}', "'", '"', "it's", "# no comment", "a # b", "a\tb", "\t", "x\ny", "", " ", "\r\n"),
+        *(
+            "- a",
+            "? ",
+            "|",
+            ">-",
+            "[a, b",
+            "%TAG",
+            "@",
+            "`",
+            "!",
+            "&x",
+            "*x",
+            "---",
+            "...",
+            "null",
+            "true",
+            "0x1F",
+            "1:30",
+        ),
+        *("grüß dich", "𝄞", "\x85", "\u2028", "\ufeff", "\x00", "\x7f", "\\n", "<<", "=", PEM, f"{PEM}\n"),
+        *("--v=2 --node-labels=a=b", "a=b;c=d"),
+    ]
+)
+# Few names, so that some come twice.
+NAMES = st.sampled_from(["A", "B", "KUBELET_ARGS", "ZONE_2"]) | st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
+VALUES = (
+    st.text(max_size=30) | NASTY | st.lists(NASTY, max_size=3).map("".join) | st.lists(NASTY, max_size=3).map(" ".join)
 )
 
 
@@ -65,7 +93,20 @@ def well_formed(draw: st.DrawFn) -> str:
     return text
 
 
-@given(st.text() | st.text(alphabet="AB: \t\n\r\"'#|-{}[]&*!%\\") | well_formed())
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """A real kube-env into which something was put, or out of which something was taken."""
+    text = KUBE_ENV.replace("\n", draw(st.sampled_from(["\n", "\r\n", "\r"])))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        text = text[:start] + draw(NASTY | st.text(max_size=5)) + text[start + draw(st.integers(0, 20)) :]
+    return text
+
+
+ANYTHING = st.text() | st.text(alphabet="AB: \t\n\r\"'#|-{}[]&*!%\\") | well_formed() | damaged()
+
+
+@given(ANYTHING)
 @example(KUBE_ENV)
 @example("garbage before\nA: b")
 @example("A: 1\nA: 2\n")
@@ -77,6 +118,29 @@ def test_reading_and_writing_is_the_identity_on_every_text(text: str) -> None:
     _ = env.keys, env.values, env.readable
 
     assert env.render().reveal() == text
+    for key in env.keys:  # what changes nothing writes nothing
+        assert env.unset(f"{key}_not_there").render().reveal() == text
+
+
+@given(ANYTHING, NAMES, VALUES, st.booleans())
+@settings(max_examples=300)
+@example("A: 'x'\nA: |\n  y", "A", "z", True)
+def test_of_any_text_that_a_node_can_read_a_change_alters_that_key_alone_or_is_refused(
+    text: str, key: str, value: str, setting: bool
+) -> None:
+    before = as_read(text)
+    if not isinstance(before, dict):
+        assert text.strip() == "" or before is None or not KubeEnv.parse(text).readable
+        return
+    env = KubeEnv.parse(text)
+    try:
+        after = env.set(key, value) if setting else env.unset(key)
+    except KubeEnvError as error:
+        assert key in str(error)
+        return
+
+    expected = {name: content for name, content in as_the_node_reads(text).items() if name != key}
+    assert as_the_node_reads(after.render().reveal()) == expected | ({key: value} if setting else {})
 
 
 @given(well_formed())
