@@ -40,7 +40,8 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
     if not rules.stop and pool.status in ("PROVISIONING", "RECONCILING", "STOPPING"):
         raise Busy(f"GKE is working on {pool.ref.name} ({pool.status})")
     kubernetes = ports.clusters.kubernetes(cluster)
-    members = _members(ports, kubernetes, rollout, target, pool, group)
+    points_at = last_part(raw.get("instanceTemplate", ""))
+    members = _members(ports, kubernetes, rollout, target, pool, group, points_at)
     now = ports.clock.now()
     memory = replacement.caught_up(remembered, members, holder=rollout.id, now=now)
     audit = Audit(ports, environment, rollout, target, memory)
@@ -77,7 +78,13 @@ def _rules(rollout: Rollout, memory: Memory, group: Json) -> Rules:
 
 
 def _members(
-    ports: Ports, kubernetes: Kubernetes, rollout: Rollout, target: Target, pool: NodePool, group: GroupRef
+    ports: Ports,
+    kubernetes: Kubernetes,
+    rollout: Rollout,
+    target: Target,
+    pool: NodePool,
+    group: GroupRef,
+    points_at: str,
 ) -> list[Member]:
     """The group's members, each with its node and pods. Calls: one page of members, one of nodes, one of pods."""
     listed = ports.compute.members(group)
@@ -85,21 +92,27 @@ def _members(
     pods: dict[str, list[Pod]] = {}
     for pod in kubernetes.pods() if listed else []:
         pods.setdefault(pod.node, []).append(pod)
-    return [_member(each, rollout, target, pool, nodes, pods) for each in listed]
+    return [_member(each, rollout, target, pool, nodes, pods, points_at) for each in listed]
 
 
 def _member(
-    raw: Json, rollout: Rollout, target: Target, pool: NodePool, nodes: dict[str, Node], pods: dict[str, list[Pod]]
+    raw: Json,
+    rollout: Rollout,
+    target: Target,
+    pool: NodePool,
+    nodes: dict[str, Node],
+    pods: dict[str, list[Pod]],
+    points_at: str,
 ) -> Member:
     name = last_part(raw["instance"])
-    run = run_id_of(last_part(raw.get("version", {}).get("instanceTemplate", "")))
+    made_from = last_part(raw.get("version", {}).get("instanceTemplate", ""))
     node = nodes.get(name)
     if node is not None and not node.is_of(str(raw.get("id", ""))):
         node = None
     errors = raw.get("lastAttempt", {}).get("errors", {}).get("errors", [])
     return Member(
         name=name,
-        fresh=_is_wanted(rollout, target, run),
+        fresh=_is_wanted(rollout, target, made_from, points_at),
         action=raw.get("currentAction", "NONE"),
         errors=tuple(f"{error.get('code')}: {error.get('message')}" for error in errors),
         node=node,
@@ -108,10 +121,12 @@ def _member(
     )
 
 
-def _is_wanted(rollout: Rollout, target: Target, run: int | None) -> bool:
-    """Whether a member of this run (None: of GKE's own template) may stay: going back, what others made is left."""
+def _is_wanted(rollout: Rollout, target: Target, made_from: str, points_at: str) -> bool:
+    """Whether a member that was made from this template may stay: going back, what others made is left. Going forward
+    it is to be of the template that the group points at, or only of its run while GKE has the group elsewhere."""
+    run = run_id_of(made_from)
     if target.state != "rolled back":
-        return run == rollout.run_id
+        return run == rollout.run_id and (made_from == points_at or run_id_of(points_at) != run)
     return run is None if rollout.kind == "roll-back" else run != rollout.run_id
 
 
