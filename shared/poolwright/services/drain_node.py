@@ -24,6 +24,10 @@ def go_on(ports: Ports, kubernetes: Kubernetes, sight: Sight, *, key: str, memor
         return _end(ports, key, memory, f"{drain.group} is no group of the provisioner any more")
     lease = leases.of_group(sight.groups[drain.group])
     leases.take(ports, lease, holder=key, seconds=leases.LONG_SECONDS)
+    record(
+        ports, kind="capacity", subject=key, what=f"to drain and delete {drain.node}", why=drain.reason,
+        once=f"shrink {memory.sequence} decided",
+    )  # fmt: skip
     done = _step(ports, kubernetes, sight, key=key, memory=memory, drain=drain, spec=spec)
     if done is None:
         return Done(f"{drain.node} is emptied: {drain.reason}", again=True)
@@ -63,6 +67,11 @@ def _step(
         kubernetes.cordon(drain.node, reason=key)
         return None
     if isinstance(step, draining.Evict):
+        names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in step.pods)
+        record(
+            ports, kind="capacity", subject=key, what=f"asks pods of {drain.node} to leave: {names}", why=drain.reason,
+            once=f"shrink {memory.sequence} evict {names}",
+        )  # fmt: skip
         refused = [pod for pod in step.pods if not kubernetes.evict(pod)]
         return Done(f"{drain.node}: {len(step.pods) - len(refused)} pods asked to leave, {len(refused)} must not yet")
     if isinstance(step, draining.Wait):

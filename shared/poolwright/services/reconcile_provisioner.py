@@ -131,6 +131,10 @@ def _create(ports: Ports, sight: Sight, *, key: str, memory: Memory, cause: str)
         raise AssertionError("no growth is under way")
     group = sight.groups.get(growth.group)
     if group is not None:
+        record(
+            ports, kind="capacity", subject=key, what=f"to ask for {len(growth.names)} nodes in {growth.group}",
+            why=growth.reason, cause=cause, once=f"grow {memory.sequence} decided", nodes=list(growth.names),
+        )  # fmt: skip
         here = {last_part(member["instance"]) for member in sight.members[growth.group]}
         missing = [name for name in growth.names if name not in here]
         if missing:
