@@ -4,6 +4,7 @@ GET    /calls     the calls so far: [{host, method, params, code, caller, mutati
 DELETE /calls     forget them
 GET    /world     everything in it, as JSON
 GET    /time      {"now": seconds since the epoch}, as the world has them
+POST   /time      in manual time alone: {"seconds": 5} pass
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
 PUT    /tables/T  merge a JSON object into table T: `compute.stock`, `compute.rateQuotas`, `compute.timings`,
@@ -38,7 +39,11 @@ class Control:
             return web.json_response([show(each) | {"mutating": each.mutating} for each in self._world.calls])
         if what == ("GET", "/time"):
             return web.json_response({"now": self._world.simulation.now()})
-        if what == ("DELETE", "/calls"):
+        if what == ("POST", "/time"):
+            if not self._world.simulation.manual:
+                return web.json_response({"error": "time passes by itself here"}, status=400)
+            self._world.simulation.advance(float((await request.json())["seconds"]))
+        elif what == ("DELETE", "/calls"):
             self._world.calls.clear()
         elif what == ("GET", "/world"):
             return web.json_response(self._world.dump())

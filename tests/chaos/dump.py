@@ -20,8 +20,10 @@ from localcloud.calls import CallRecord
 from tests.chaos.harness import Flow, Json
 
 COLLECTIONS = (
-    "builds", "control", "environments", "leases", "provisioners", "records", "refusals", "rollouts", "runs", "targets",
+    "builds", "control", "drift", "environments", "intents", "leases", "provisioners", "records", "refusals",
+    "rollouts", "runs", "targets",
 )  # fmt: skip
+COLLECTIONS_OF_TIME = ("hints", "retention")  # what was asked for lately, and since when nobody names a template
 # Records of messages that were heard: where a message never came, there is none.
 HEARD = ("alert", "build heard", "node pool changed")
 
@@ -62,7 +64,7 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
         for kind, objects in cluster.items():
             if kind not in _KINDS_OF_TIME:
                 sections[f"kubernetes {kind}"] = _lines(objects)
-    unknown = flow.ground.collections() - set(COLLECTIONS)
+    unknown = flow.ground.collections() - {*COLLECTIONS, *COLLECTIONS_OF_TIME}
     assert not unknown, f"collections of the store that nobody compares: {unknown}"
     for collection in COLLECTIONS:
         documents = {each.key: each.body for each in flow.ports.store.all(collection)}

@@ -37,8 +37,10 @@ STEP_SECONDS = 5.0  # how finely time passes between looks at what arrived
 TICK_SECONDS = 180.0  # slower than Cloud Scheduler's minute, so that events come first and ticks only heal
 LATE_SECONDS = 150.0
 CALM_SECONDS = LATE_SECONDS + TICK_SECONDS  # so that even the last message can be late, and a tick comes after it
-LONGER_IN_WEATHER = 10  # steps that came to nothing are taken up again by a tick
 PERSON = "person"  # who runs a command, and again if it came to nothing
+ATTEMPTS = 20  # as localcloud's deployment has them
+WISHES = ("rollout-command", PERSON)  # nothing else knows what a person wants: these must come through
+LONGER_IN_WEATHER = 10  # steps that came to nothing are taken up again by a tick
 FUNCTION_OF = {each.name: each.function for each in SUBSCRIPTIONS} | {PERSON: PERSON}
 
 
@@ -123,6 +125,7 @@ class Flow:
     delivered: list[Delivery] = field(default_factory=list)
     queue: deque[Delivery] = field(default_factory=deque)
     answers: list[tuple[str, int]] = field(default_factory=list)
+    dead_letters: int = 0
     _held: list[Delivery] = field(default_factory=list)
     _echo: Delivery | None = None
     _last: Delivery | None = None
@@ -268,9 +271,8 @@ class Flow:
         elif twist == "at once":
             with ThreadPoolExecutor(2) as both:
                 list(both.map(self._push, [delivery, delivery]))
-        elif delivery.subscription == "rollout-command":
-            # Nothing but this message knows what the person wants, so here "dropped" is what Pub/Sub makes of a loss:
-            # nobody acknowledged it, and it is delivered again.
+        elif delivery.subscription in WISHES:
+            # Here "dropped" is what Pub/Sub makes of a loss: nobody acknowledged it, and it is delivered again.
             self._later(delivery, 30.0)
 
     def _later(self, delivery: Delivery, seconds: float) -> None:
@@ -312,7 +314,9 @@ class Flow:
         """Acknowledged, or Pub/Sub brings it again, later each time: Busy, or nobody answered."""
         self.answers.append((str(delivery), status or 0))
         assert status in (204, 503, None), f"{delivery} was answered {status}: {delivery.body}"
-        if status != 204:
-            assert delivery.attempt < 20, f"{delivery} ends in the dead letters: {delivery.body}"
+        if status != 204 and delivery.attempt == ATTEMPTS and self.weather and delivery.subscription not in WISHES:
+            self.dead_letters += 1
+        elif status != 204:
+            assert delivery.attempt < ATTEMPTS, f"{delivery} ends in the dead letters: {delivery.body}"
             due = self.now() + 10.0 * delivery.attempt
             self.queue.append(Delivery(delivery.subscription, delivery.message, delivery.attempt + 1, due))

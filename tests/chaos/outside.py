@@ -16,7 +16,6 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 Way = Literal["google", "kubernetes", "grpc", "store"]
-STORE_READS = ("get", "all")
 STORE_WRITES = ("put", "delete")
 
 
@@ -109,7 +108,7 @@ def _through_grpc(around: Around, stack: ExitStack) -> None:
 def _through_the_store(around: Around, stack: ExitStack) -> None:
     from poolwright.adapters.sqlite_store import SqliteStore
 
-    for name in (*STORE_READS, *STORE_WRITES):
+    for name in [name for name, each in vars(SqliteStore).items() if callable(each) and not name.startswith("_")]:
         stack.enter_context(mock.patch.object(SqliteStore, name, _wrapped(around, getattr(SqliteStore, name), name)))
 
 

@@ -8,6 +8,7 @@ import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -31,10 +32,16 @@ def push(apps: Apps, function: str, body: Json) -> int:
     tries again."""
     if function in apps:
         return int(apps[function].test_client().post("/", json=body).status_code)
+    from poolwright import bootstrap
+    from poolwright.cli import session
     from poolwright.cli.app import run
 
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with (
+        mock.patch.object(session, "ports", bootstrap.ports),  # this process's, not new ones
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
         status = run(json.loads(base64.b64decode(body["message"]["data"]))["arguments"])
     print(said.getvalue())
     return 503 if status else 204

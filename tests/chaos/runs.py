@@ -46,8 +46,8 @@ class Clean:
 
     @property
     def twistable(self) -> list[int]:
-        """The messages by their numbers: all but what people run, which comes once."""
-        return [number for number, each in enumerate(self.messages) if not each.startswith(PERSON)]
+        """The messages by their numbers: all but what people run, which comes once, and what is only passed on."""
+        return [number for number, each in enumerate(self.messages) if not each.startswith((PERSON, "notify"))]
 
     @cached_property
     def outside(self) -> tuple[tuple[OutsideCall, ...], ...]:

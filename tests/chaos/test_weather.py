@@ -31,7 +31,7 @@ def _expect_same_end(clean: Clean, *, seed: int) -> None:
     weather = Weather(seed=seed)
     with clean.ground.flow(weather=weather) as flow:
         play(clean.story, flow)
-        print(f"seed {seed}: {dict(weather.seen)} at {len(flow.answers)} deliveries")
+        print(f"seed {seed}: {dict(weather.seen)} at {len(flow.answers)} deliveries, {flow.dead_letters} dead letters")
         assert any(kind.endswith("after acting") for kind in weather.seen)
         difference = dump.difference(clean.with_heard, dump.of(flow, heard=True))
     assert not difference, f"{clean.story.name}, seed {seed}:\n{difference}"

@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -37,12 +38,20 @@ class AskedClock:
         self._count = itertools.count(1)
 
     def now(self) -> float:
-        connection = http.client.HTTPConnection(self._place.netloc, timeout=10)  # not by urllib3: this is no call
-        connection.request("GET", "/time")
-        return float(json.loads(connection.getresponse().read())["now"])
+        return float(self._ask("GET", None)["now"])
+
+    def sleep(self, seconds: float) -> None:
+        """Let the world's time pass, not ours."""
+        self._ask("POST", {"seconds": seconds})
 
     def unique(self) -> str:
         return f"00000000-0000-4000-9{self._number % 4096:03x}-{next(self._count):012d}"
+
+    def _ask(self, method: str, body: Json | None) -> Json:
+        connection = http.client.HTTPConnection(self._place.netloc, timeout=10)  # not by urllib3: this is no call
+        connection.request(method, "/time", json.dumps(body) if body else None)
+        found: Json = json.loads(connection.getresponse().read())
+        return found
 
 
 class Executioner:
@@ -121,7 +130,9 @@ def _deliver(request: Json, apps: pushing.Apps, say: Say) -> None:
 
     ports = bootstrap.ports(Settings.read())
     endpoint = json.loads(request["env"]["POOLWRIGHT_ENDPOINTS"])["localcloud"]
-    ports.__dict__["clock"] = AskedClock(endpoint, request["number"])
+    clock = AskedClock(endpoint, request["number"])
+    ports.__dict__["clock"] = clock
+    time.sleep = clock.sleep  # type: ignore[assignment]
     bootstrap._of_process = lambda: ports  # type: ignore[assignment]
     kill = request["kill"]
     with boundary(Executioner(say, (kill[0], kill[1]) if kill else None)):

@@ -17,7 +17,8 @@ def an_upgrade_is_followed(flow: Flow) -> None:
 
 
 def a_person_builds(flow: Flow) -> None:
-    """Somebody asks for a build; its image goes out."""
+    """Somebody asks for a build on what the reference pool shows; its image goes out."""
+    flow.run("reference", "create", "--env", "chaos")
     flow.begin()
     flow.run("build", "--env", "chaos")
     flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from poolwright.references import PoolRef
 from tests.chaos.flows.story import Story
-from tests.chaos.flows.world import CLUSTER, GKE, L4, MANAGER, release, runs, stored, templates, upgrade
+from tests.chaos.flows.world import (
+    CLUSTER,
+    GKE,
+    L4,
+    MANAGER,
+    image,
+    images_of_ours,
+    made_by_us,
+    release,
+    runs,
+    stored,
+    templates,
+    upgrade,
+)
 from tests.chaos.harness import Flow
 
 
@@ -35,6 +48,18 @@ def a_pool_is_upgraded(flow: Flow) -> None:
     flow.begin()
     upgrade(flow)
     flow.until(lambda: [each["kind"] for each in stored(flow, "refusals")] == ["skew"] * 3, what="three refusals")
+
+
+def what_nobody_needs_is_collected(flow: Flow) -> None:
+    """After a change of the pool nothing points at our former templates, and an older image has had its day."""
+    image(flow, run_id=1)
+    release(flow, run_id=2)
+    flow.begin()
+    before = templates(flow, L4)
+    flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), labels={"labels": {"team": "chaos"}})
+    flow.until(lambda: not before & templates(flow, L4), what="our templates on the new ones")
+    flow.until(lambda: not before & made_by_us(flow), what="the end of the former templates", minutes=300)
+    flow.until(lambda: images_of_ours(flow) == {"poolwright-chaos-2"}, what="the end of the older image", minutes=300)
 
 
 STORIES = (

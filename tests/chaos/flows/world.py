@@ -146,16 +146,26 @@ def size(flow: Flow) -> int:
 
 
 def base_image(flow: Flow) -> str:
-    template = table(flow, "compute.instanceTemplates")[
-        groups(flow, L4)[0]["instanceTemplate"].partition("/compute/v1/")[2]
-    ]
-    boot = next(each for each in template["properties"]["disks"] if each["boot"])
-    return str(boot["initializeParams"]["sourceImage"])
+    """What GKE's own templates of the pool boot."""
+    found = [each for each in table(flow, "compute.instanceTemplates").values() if run_id_of(each["name"]) is None]
+    disks = max(found, key=lambda each: each["creationTimestamp"])["properties"]["disks"]
+    return str(next(each for each in disks if each["boot"])["initializeParams"]["sourceImage"])
 
 
 def cordoned(flow: Flow) -> int:
     nodes = flow.there(lambda: flow.kubernetes(CLUSTER).list("nodes"))
     return sum(bool(each["spec"].get("unschedulable")) for each in nodes)
+
+
+def made_by_us(flow: Flow) -> set[str]:
+    """Our templates, whether or not something points at them."""
+    names = {str(each["name"]) for each in table(flow, "compute.instanceTemplates").values()}
+    return {name for name in names if run_id_of(name) is not None}
+
+
+def images_of_ours(flow: Flow) -> set[str]:
+    names = {str(each["name"]) for each in table(flow, "compute.images").values()}
+    return {name for name in names if name.startswith("poolwright-")}
 
 
 def images_of_nodes(flow: Flow) -> set[str]:

@@ -1,0 +1,65 @@
+"""The audit has no gap: whatever poolwright changed outside is named by a record before it and by one after it.
+
+Records are messages too, so the order of all calls shows what was told before and after each effect. That a kill makes
+no gap either is what `test_kills` says, as it compares the records with a clean run's.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud.calls import CallRecord
+from tests.chaos.flows import STORIES, Story
+from tests.chaos.harness import Json
+from tests.chaos.runs import Grounds, play
+
+# What tells, and what is told to nobody but a Kubernetes user: a provisioner's status.
+TELLS = ("Publisher.Publish", "nodeprovisioners/status.patch")
+
+ASKS = ("pods/eviction.create",)  # what comes of it is the pod's own doing, and its node's record says so
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_every_effect_has_its_decision_before_it_and_itself_after_it(story: Story, ground: Grounds) -> None:
+    with ground(story.world).flow() as flow:
+        play(story, flow)
+        calls = list(flow.stack.world.calls)
+    told = [(number, text) for number, call in enumerate(calls) if (text := _told(call))]
+    gaps = []
+    for number, call in enumerate(calls):
+        if not call.mutating or call.code >= 400 or call.method in TELLS:
+            continue
+        for name in _named(call):
+            before = any(at < number and name in text for at, text in told)
+            after = call.method in ASKS or any(at > number and name in text for at, text in told)
+            if not (before and after):
+                missing = " and ".join(word for word, found in (("before", before), ("after", after)) if not found)
+                gaps.append(f"{call.method} of {name}: no record {missing} it")
+    assert not gaps, "\n".join(gaps)
+
+
+def _told(call: CallRecord) -> str:
+    """The record that a call publishes, as text; empty for other calls."""
+    if call.method != "Publisher.Publish" or not call.params["topic"].endswith("/notifications"):
+        return ""
+    return base64.b64decode(call.params["messages"][0]["data"]).decode()
+
+
+def _named(call: CallRecord) -> Iterator[str]:
+    """The things that the call changes, by the last parts of their names."""
+    params: Json = call.params
+    if call.method.endswith(("CreateInstances", "DeleteInstances", "RecreateInstances")):
+        text = json.dumps(params)
+        yield from set(re.findall(r"(gke-[a-z0-9-]+-[a-z0-9]{4})\"", text))
+    elif "instanceTemplateResource" in params:
+        yield str(params["instanceTemplateResource"]["name"])
+    else:
+        for field in ("instanceGroupManager", "instanceTemplate", "image", "name", "projectId"):
+            if field in params:
+                yield str(params[field]).rpartition("/")[2]
+                return
