@@ -9,6 +9,7 @@ import re
 from datetime import datetime
 from typing import Literal
 
+from poolwright.logs import redact
 from poolwright.nodes import ImagePull, Job, Node, Pod
 from poolwright.services.ports import Json
 
@@ -109,7 +110,7 @@ def job(item: Json, pods: list[Json]) -> Job:
         node=item["spec"]["template"]["spec"].get("nodeSelector", {}).get(_HOSTNAME, ""),
         labels=metadata.get("labels", {}),
         state=states.get(how, "running"),
-        reason=reason[:_LONGEST_REASON],
+        reason=redact(reason)[:_LONGEST_REASON],  # it quotes a log
     )
 
 

@@ -191,7 +191,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         if self.phase == "rolling back":
             if target.touched and target.state != "stuck":
                 return "roll back"
-            return "replace" if target.state == "rolled back" and not whole else ""
+            return "replace" if target.in_hand or (target.state == "rolled back" and not whole) else ""
         return ""
 
 

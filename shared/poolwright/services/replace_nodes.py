@@ -36,7 +36,7 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
         raw = ports.compute.group(group)
     except (Irrelevant, Missing) as gone:
         return msgspec.structs.replace(target, replaced=True, memory={}, reason=str(gone)), False
-    rules = _rules(rollout, remembered, raw)
+    rules = _rules(rollout, target, remembered, raw)
     if not rules.stop and pool.status in ("PROVISIONING", "RECONCILING", "STOPPING"):
         raise Busy(f"GKE is working on {pool.ref.name} ({pool.status})")
     kubernetes = ports.clusters.kubernetes(cluster)
@@ -60,8 +60,10 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
     return _with(target, memory, reason), again
 
 
-def _rules(rollout: Rollout, memory: Memory, group: Json) -> Rules:
+def _rules(rollout: Rollout, target: Target, memory: Memory, group: Json) -> Rules:
     stop = memory.given_up
+    if rollout.phase == "rolling back" and target.state != "rolled back":
+        stop = f"{rollout.id} goes back, and this group stays as it is"
     if rollout.finished or rollout.paused:
         stop = f"{rollout.id} is {rollout.phase if rollout.finished else 'paused'}"
     policy = rollout.policy

@@ -14,6 +14,7 @@ from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT, Node, Pod
 from poolwright.rollouts import replacement
 from poolwright.rollouts.emptying import Cordon, Evict, Member, Wait
 from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Memory, Open, Recreate, Rules, Step, Surge
+from poolwright.rollouts.rollout import Phase, Policy, Rollout, Target, TargetState, Wave
 
 RULES = Rules(holder="dev-42", base="gke-l4", max_unavailable=1, max_surge=0, drain_seconds=600, node_ready_seconds=900)
 TICK = 30.0
@@ -336,3 +337,29 @@ def test_a_group_that_replaces_its_nodes_itself_is_only_watched() -> None:
     rules = replace(RULES, left_to_group=True)
     assert isinstance(decide([member("a"), member("b", fresh=True)], rules=rules), Wait)
     assert isinstance(decide([member("a", fresh=True)], rules=rules), Done)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "todo"),
+    [
+        ("mutating", "mutated", "replace"),
+        ("rolling back", "mutated", "roll back"),
+        ("rolling back", "stuck", "replace"),
+        ("rolling back", "rolled back", "replace"),
+        ("aborted", "mutated", "replace"),
+        ("superseded", "mutated", "replace"),
+        ("failed", "failed", "replace"),
+    ],
+)
+def test_wherever_a_rollout_goes_a_node_in_hand_is_not_forgotten(phase: Phase, state: TargetState, todo: str) -> None:
+    target = Target(group="g", pool="p", state=state, memory={"drains": [{"name": "n", "at": 1.0}]})
+    policy = Policy(
+        bake_seconds=1, node_ready_seconds=1, canary_node=False, roll_back_on_failure=True, node_policy="replace"
+    )
+    made = Rollout(
+        id="dev-42", environment="dev", run_id=42, image="i", phase=phase, policy=policy,
+        waves=(Wave(name="canary", targets=(target,), began=1),),
+    )  # fmt: skip
+    assert made.left_to_do(target) == todo
+    found = msgspec.structs.replace(target, found=True)
+    assert made.left_to_do(found) == ("replace" if todo == "roll back" else todo), "also where nothing goes back"
