@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 _SIGNALS = frozenset({"evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMinimumReclaim"})
-_HIDDEN = "staticPodURLHeader"  # the one field that may hold a credential
+HIDDEN = "staticPodURLHeader"  # the one field that may hold a credential
 _UNPRINTED = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # in JSON as it is, in YAML not
 _NOT_YAML = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 # Flags that are not called as their field is: AddKubeletConfigFlags of
@@ -93,8 +93,6 @@ def _flat(content: Mapping[str, Any], before: str) -> list[tuple[str, str]]:
     found = []
     for key, value in content.items():
         path = f"{before}{key}"
-        if path == _HIDDEN:
-            continue
         found += _flat(value, f"{path}.") if isinstance(value, dict) and value else [(path, _canonical(value))]
     return found
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 
-from poolwright.boot_images import checks, copies, kube_env, notes, provenance
+from poolwright.boot_images import checks, copies, kube_env, kubelet_config, notes, provenance
 from poolwright.boot_images.changes import Change, differences
 from poolwright.boot_images.checks import NodePolicy
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
 from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate, Json
-from poolwright.boot_images.substitutions import SubstitutionError, Substitutions, metadata_after
+from poolwright.boot_images.substitutions import KUBELET_CONFIG, SubstitutionError, Substitutions, metadata_after
 from poolwright.references import last_part
 from poolwright.secret import Secret
 
@@ -144,11 +145,17 @@ def _changes(before: InstanceTemplate, after: InstanceTemplate) -> tuple[Change,
     """What a person would see of the difference between two templates."""
     empty = kube_env.KubeEnv.parse("")
     facts = differences(_facts(before), _facts(after), shown=_facts(after))
-    metadata = differences(_metadata(before), _metadata(after), shown=_SHOWN_METADATA, prefix="metadata ")
+    kubelet, kubelet_after = _kubelet(before), _kubelet(after)
+    metadata = differences(
+        _metadata(before, kubelet), _metadata(after, kubelet_after), shown=_SHOWN_METADATA, prefix="metadata "
+    )
+    shown = {path for path in (*kubelet, *kubelet_after) if path.partition(".")[0] != kubelet_config.HIDDEN}
+    fields = differences(kubelet, kubelet_after, shown=shown, prefix=f"{KUBELET_CONFIG} ")
     return (
         *facts,
         *metadata,
         *kube_env.diff(before.kube_env or empty, after.kube_env or empty, prefix="kube-env "),
+        *fields,
     )
 
 
@@ -156,5 +163,13 @@ def _facts(template: InstanceTemplate) -> dict[str, Secret[str]]:
     return {"boot image": Secret(last_part(template.source_image)), "machine type": Secret(template.machine_type)}
 
 
-def _metadata(template: InstanceTemplate) -> dict[str, Secret[str]]:
-    return {key: Secret(value) for key, value in template.metadata.items() if key != "kube-env"}
+def _kubelet(template: InstanceTemplate) -> dict[str, Secret[str]]:
+    """The fields of its kubelet's configuration; none where it cannot be read."""
+    found = kubelet_config.fields(template.metadata.get(KUBELET_CONFIG, ""))
+    return {path: Secret(value) for path, value in (found or {}).items()}
+
+
+def _metadata(template: InstanceTemplate, kubelet: Mapping[str, Secret[str]]) -> dict[str, Secret[str]]:
+    """The items that are not shown field by field."""
+    apart = {"kube-env", KUBELET_CONFIG} if kubelet else {"kube-env"}
+    return {key: Secret(value) for key, value in template.metadata.items() if key not in apart}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
 from poolwright.boot_images import mutation, provenance
@@ -16,8 +16,15 @@ from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
 from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
-from poolwright.boot_images.substitutions import Substitutions
+from poolwright.boot_images.substitutions import (
+    KubeEnvChanges,
+    KubeletConfigChanges,
+    Substitutions,
+    Taint,
+    metadata_after,
+)
 from tests.unit.boot_images.examples import BASE, CANARY, KUBE_ENV, SECRET_KEYS, group, image, leaked, template
+from tests.unit.boot_images.test_kube_env import VALUES, as_read, well_formed
 
 LEGAL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")  # RFC 1035, as the API reference has it
 GKE = "gke-serving-l4-31a27d4b"
@@ -114,6 +121,44 @@ def test_the_substitutions_reach_kube_env_metadata_labels_and_taints() -> None:
     assert after["serial-port-logging-enable"] == "true"
 
 
+KUBELET_CONFIG = f"""\
+kind: KubeletConfiguration  # GKE's
+evictionHard:
+  memory.available: 100Mi
+maxPods: 110
+staticPodURLHeader:
+  Authorization: [{CANARY}]
+"""
+
+
+def test_fields_of_the_kubelets_configuration_change_and_the_plan_shows_them() -> None:
+    gke = template(metadata={"kubelet-config": KUBELET_CONFIG, "kube-env": KUBE_ENV.replace(" --max-pods=110", "")})
+    wanted = substitutions("kubeletConfig: {set: {maxPods: 64, evictionHard.memory.available: 1Gi}, unset: [nowhere]}")
+
+    outcome = mutated(gke=gke, wanted=wanted)
+
+    after = items(outcome.body.reveal())
+    expected = KUBELET_CONFIG.replace("maxPods: 110", "maxPods: 64").replace("100Mi", '"1Gi"')
+    assert after["kubelet-config"] == expected
+    assert after["kube-env"] == items(gke)["kube-env"]
+    shown = [str(change) for change in outcome.changes if change.key.startswith("kubelet-config")]
+    assert sorted(shown) == [
+        '~ kubelet-config evictionHard.memory.available: "100Mi" -> "1Gi"',
+        "~ kubelet-config maxPods: 110 -> 64",
+    ]
+
+
+def test_a_credential_in_the_kubelets_configuration_is_shown_as_a_fingerprint() -> None:
+    gke = template(metadata={"kubelet-config": KUBELET_CONFIG})
+    rotated = template(metadata={"kubelet-config": KUBELET_CONFIG.replace(CANARY, f"{CANARY}2")})
+
+    outcome = mutated(gke=gke, current=rotated)
+
+    (change,) = (change for change in outcome.changes if change.key.startswith("kubelet-config"))
+    assert change.key == "kubelet-config staticPodURLHeader.Authorization"
+    assert not leaked(change) and "sha256:" in str(change)
+
+
 def test_the_inputs_are_left_as_they_were() -> None:
     raw_group, gke, boot_image = group(), template(), image()
 
@@ -175,26 +220,60 @@ def test_a_regional_template_is_answered_with_a_regional_one() -> None:
     assert "region" not in outcome.body.reveal()
 
 
-@given(
-    wanted=st.builds(
-        Substitutions,
-        metadata=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.text(max_size=5), max_size=2),
-        labels=st.dictionaries(
-            st.from_regex(r"acme\.example/[a-z]{1,5}", fullmatch=True),
-            st.from_regex(r"[a-z]{1,5}", fullmatch=True),
-            max_size=2,
+KEYS = st.from_regex(r"[A-Z]{1,4}", fullmatch=True)
+LABELS = st.dictionaries(
+    st.from_regex(r"acme\.example/[a-z]{1,5}", fullmatch=True), st.from_regex(r"[a-z]{0,5}", fullmatch=True), max_size=2
+)
+FLAGS = st.sets(st.sampled_from(["--a-new=1", "--b-new=x,y", "--node-labels=acme.example/z=1"]), max_size=2)
+FIELDS = st.sampled_from(["readOnlyPort", "evictionHard.memory.available", "a.b"])
+WANTED = st.builds(
+    Substitutions,
+    kube_env=st.builds(
+        KubeEnvChanges,
+        set=st.dictionaries(KEYS, VALUES, max_size=2),
+        unset=st.lists(st.sampled_from(["KUBELET_PEM", "ZZZ_LAST", "CA_CERT", "NOT_THERE"]), max_size=2).map(tuple),
+        append=FLAGS.map(
+            lambda flags: {"KUBELET_ARGS": tuple({flag.partition("=")[0]: flag for flag in flags}.values())}
         ),
     ),
-    run_id=st.integers(0, 10**18 - 1),
+    kubelet_config=st.builds(
+        KubeletConfigChanges,
+        set=st.dictionaries(
+            st.sampled_from(["readOnlyPort", "evictionHard.memory.available", "a.b"]), VALUES, max_size=2
+        ),
+        unset=st.lists(st.sampled_from(["cgroupDriver", "c.d"]), max_size=1).map(tuple),
+    ),
+    metadata=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), VALUES, max_size=2),
+    labels=LABELS,
+    taints=LABELS.map(
+        lambda some: tuple(Taint(key=key, value=value, effect="NoExecute") for key, value in some.items())
+    ),
 )
-def test_a_plan_once_carried_out_leaves_nothing_to_do(wanted: Substitutions, run_id: int) -> None:
-    outcome = mutated(wanted=wanted, boot_image=image(run_id))
+
+
+@given(WANTED, st.integers(0, 10**18 - 1), well_formed())
+def test_a_plan_once_carried_out_leaves_nothing_to_do(wanted: Substitutions, run_id: int, others: str) -> None:
+    kube_env = others + ("" if others.endswith("\n") else "\n") + KUBE_ENV
+    assume(isinstance(as_read(kube_env), dict))
+    gke = template(metadata={"kube-env": kube_env, "kubelet-config": KUBELET_CONFIG})
+    outcome = plan(gke=gke, wanted=wanted, boot_image=image(run_id))
+    if isinstance(outcome, Refusal):
+        event("refused")
+        assert "cannot be changed without" in outcome.reason or "is both set and" in outcome.reason, outcome
+        return
+    assert isinstance(outcome, Mutation)
     as_made = outcome.body.reveal() | {"kind": "compute#instanceTemplate", "id": "1"}
 
-    again = plan(group(outcome.name), wanted=wanted, boot_image=image(run_id), current=as_made)
+    again = plan(group(outcome.name), gke, wanted=wanted, boot_image=image(run_id), current=as_made)
 
     assert isinstance(again, AlreadyRight)
     assert again.template == outcome.name
+    assert metadata_after(InstanceTemplate(as_made), wanted) == items(as_made), "substituted twice, it is as once"
+    before, after = (yaml.load(text, Loader=yaml.BaseLoader) for text in (kube_env, items(as_made)["kube-env"]))
+    named = {*wanted.kube_env.set, *wanted.kube_env.unset, "KUBELET_ARGS", "AUTOSCALER_ENV_VARS"}
+    assert {key for key in {*before, *after} if before.get(key) != after.get(key)} <= named
+    assert wanted.kube_env.set.items() <= after.items()
+    assert not after.keys() & {*wanted.kube_env.unset}
 
 
 def test_a_group_whose_fields_disagree_is_set_right() -> None:
@@ -353,6 +432,8 @@ def test_a_confidential_pool_takes_an_image_made_for_it_and_the_smallest_disk_th
         ("kubeEnv: {set: {A: b}, unset: [A]}", "A is both set and unset"),
         ("kubeEnv: {set: {KUBELET_ARGS: --v=1}, append: {KUBELET_ARGS: [--a=b]}}", "both set and appended"),
         ("kubeEnv: {append: {KUBELET_ARGS: [--max-pods=64]}}", "--max-pods already"),
+        ("kubeletConfig: {set: {readOnlyPort: 0}}", "has no kubelet-config to change"),
+        ("{kubeletConfig: {unset: [a]}, metadata: {kubelet-config: x}}", "replaced as a whole too"),
         ("kubeEnv: {append: {CLUSTER_NAME: [a=b]}}", "CLUSTER_NAME is no list"),
         ("kubeEnv: {set: {EXTRA_JSON: x}}", "nested value"),
         ("metadata: {kube-env: x}", "kube-env"),
@@ -370,6 +451,24 @@ def test_substitutions_that_conflict_fail_the_plan(text: str, says: str) -> None
     assert isinstance(outcome, Refusal)
     assert outcome.kind == "unsupported"
     assert says in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "says"),
+    [
+        (KUBELET_CONFIG, "kubeletConfig: {set: {maxPods: 64}}", "KUBELET_ARGS has --max-pods"),
+        ("kind: Other\n", "kubeletConfig: {set: {readOnlyPort: 0}}", "another kind"),
+        (f"{CANARY}: {{", "kubeletConfig: {unset: [readOnlyPort]}", "no YAML mapping"),
+        (KUBELET_CONFIG, "kubeletConfig: {set: {kind.of: 64}}", "kind on the way to kind.of holds no fields"),
+    ],
+)
+def test_a_change_of_the_kubelets_configuration_that_cannot_be_made_fails_the_plan(
+    config: str, text: str, says: str
+) -> None:
+    outcome = plan(gke=template(metadata={"kubelet-config": config}), wanted=substitutions(text))
+
+    assert isinstance(outcome, Refusal) and outcome.kind == "unsupported"
+    assert says in outcome.reason and not leaked(outcome)
 
 
 @pytest.mark.parametrize(
@@ -407,6 +506,23 @@ def test_a_rollback_points_the_group_at_gkes_latest_template() -> None:
     assert isinstance(outcome, Rollback)
     assert outcome.patch["instanceTemplate"] == "projects/acme-gpu/global/instanceTemplates/gke-serving-l4-99999999"
     assert outcome.patch["fingerprint"] == "kfdsuH"
+
+
+def test_a_rollback_to_a_regional_template_says_its_region() -> None:
+    ours = InstanceTemplate(mutated().body.reveal())
+    compute = "https://www.googleapis.com/compute/v1/projects/acme-gpu/regions/us-central1"
+    newer = template("gke-serving-l4-99999999") | {
+        "region": compute,
+        "selfLink": f"{compute}/instanceTemplates/gke-serving-l4-99999999",
+    }
+
+    outcome = mutation.rollback(
+        group=InstanceGroup(group(ours.name)), gke_template=InstanceTemplate(newer), current_template=ours
+    )
+
+    assert isinstance(outcome, Rollback)
+    assert outcome.link == "projects/acme-gpu/regions/us-central1/instanceTemplates/gke-serving-l4-99999999"
+    assert outcome.patch["versions"] == [{"instanceTemplate": outcome.link}]
 
 
 def test_a_rollback_of_a_group_on_gkes_latest_has_nothing_to_do() -> None:
