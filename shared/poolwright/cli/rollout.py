@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poolwright.environments import Environment
     from poolwright.events.rollout_command import Action
     from poolwright.rollouts.commands import Action as Order
-    from poolwright.services.ask_rollout import Answer
+    from poolwright.services.ask_rollout import Asked
     from poolwright.services.ports import Ports
 
 app = typer.Typer(name="rollout", no_args_is_help=True, help="Start, watch and command rollouts.")
@@ -200,23 +200,19 @@ def _ask(
     if output == "text":
         screen.console().print(screen.text(f"Asked to {what} (message {message_id}, by {who or 'nobody'})."))
     answer = watching.for_an_answer(ports, environment, message_id) if wait else None
-    result = {
-        "action": action,
-        "environment": environment.name,
-        "messageId": message_id,
-        "requester": who,
-        "answer": answer,
-    }
-    screen.show(result, output, lambda _: _answered(answer, environment.name, waited=wait))
+    asked = ask_rollout.Asked(
+        action=action, environment=environment.name, message_id=message_id, requester=who, waited=wait, answer=answer
+    )
+    screen.show(asked, output, _answered)
     return 0 if not wait or (answer and answer.state == "obeyed") else 1
 
 
-def _answered(answer: Answer | None, environment: str, *, waited: bool) -> Iterator[RenderableType]:
-    if answer:
-        yield screen.text(f"{answer.sentence}.".replace("..", "."))
-    elif waited:
+def _answered(asked: Asked) -> Iterator[RenderableType]:
+    if asked.answer:
+        yield screen.text(f"{asked.answer.sentence}.".replace("..", "."))
+    elif asked.waited:
         yield screen.text(watching.NO_ANSWER, "refused")
-    yield screen.text(f"Follow it: poolwright rollout watch --env {environment}", "quiet")
+    yield screen.text(f"Follow it: poolwright rollout watch --env {asked.environment}", "quiet")
 
 
 def _expect_no_obstacle(ports: Ports, environment: Environment, run_id: int) -> None:

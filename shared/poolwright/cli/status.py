@@ -14,7 +14,7 @@ from poolwright.cli.options import EnvOption, OutputOption
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from poolwright.services.status import OnRun, Status
+    from poolwright.services.status import OnRun, Status, Statuses
 
 app = typer.Typer()
 
@@ -30,11 +30,11 @@ def status(env: EnvOption = "", output: OutputOption = "text") -> None:
     for environment in wanted:
         with screen.working(f"Reading {environment.name}"):
             found.append(service.read(ports, environment))
-    screen.show({"environments": found}, output, lambda _: _rendered(found))
+    screen.show(service.Statuses(environments=tuple(found)), output, _rendered)
 
 
-def _rendered(found: list[Status]) -> Iterator[RenderableType]:
-    for number, each in enumerate(found):
+def _rendered(found: Statuses) -> Iterator[RenderableType]:
+    for number, each in enumerate(found.environments):
         if number:
             yield ""
         yield from _environment(each)

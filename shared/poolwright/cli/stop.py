@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
 import typer
 
 from poolwright.cli import failures, options, screen, session
 from poolwright.cli.options import OutputOption, ReasonOption
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 app = typer.Typer()
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether poolwright is stopped from now on; `sentence` is for people."""
+
+    stopped: bool
+    sentence: str
 
 
 @app.command(epilog=options.examples('poolwright stop --reason "nodes of dev do not join"'))
@@ -22,7 +36,7 @@ def stop(reason: ReasonOption = "", output: OutputOption = "text") -> None:
         if not (sentence := service.stopped(ports)):
             raise
         screen.fail(f"the stop is in force, but nobody could be told of it. {failures.explain(error)}")
-    screen.show({"stopped": True, "sentence": sentence}, output, lambda _: [screen.text(f"{sentence}.")])
+    screen.show(State(stopped=True, sentence=sentence), output, _sentence)
 
 
 @app.command(epilog=options.examples('poolwright resume --reason "the driver is fixed"'))
@@ -32,4 +46,8 @@ def resume(reason: ReasonOption = "", output: OutputOption = "text") -> None:
     from poolwright.services import stop as service
 
     sentence = service.lift(ports, who=session.requester(), why=reason)
-    screen.show({"stopped": False, "sentence": sentence}, output, lambda _: [screen.text(f"{sentence}.")])
+    screen.show(State(stopped=False, sentence=sentence), output, _sentence)
+
+
+def _sentence(state: State) -> Iterator[RenderableType]:
+    yield screen.text(f"{state.sentence}.")

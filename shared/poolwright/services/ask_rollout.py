@@ -29,6 +29,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sentence: str
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A command that was published. `answer` is None where nobody waited, or nobody has taken it up in time."""
+
+    action: Action
+    environment: str
+    message_id: str
+    requester: str
+    waited: bool
+    answer: Answer | None
+
+
 def ask(
     ports: Ports,
     *,

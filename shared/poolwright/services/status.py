@@ -68,6 +68,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     missing_clusters: tuple[str, ...]
 
 
+class Statuses(msgspec.Struct, frozen=True, kw_only=True):
+    """Those that were asked for, in the order of their names."""
+
+    environments: tuple[Status, ...]
+
+
 def read(ports: Ports, environment: Environment) -> Status:
     """Calls: one a cluster, and one (in pages) for all groups of the project. Weather."""
     current = released.read(ports, environment)
