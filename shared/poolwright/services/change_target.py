@@ -6,6 +6,8 @@ stops the rollout either is seen here, or sees there that this group may be chan
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from poolwright import environments
@@ -13,12 +15,13 @@ from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.events.work import TargetWork
+from poolwright.logs import redact
 from poolwright.references import GroupRef, PoolRef, last_part
 from poolwright.rollouts.rollout import Rollout, Target, TargetState, Todo, decode
 from poolwright.services import leases, mutate_group, progress, released, start_rollout
 from poolwright.services.ports import Missing, Ports
 from poolwright.services.work import Done, publish, rollout_work
-from poolwright.verdicts import Irrelevant
+from poolwright.verdicts import Busy, Irrelevant, Verdict
 
 INTENTS: dict[Todo, TargetState] = {"mutate": "changing", "roll back": "going back"}
 
@@ -66,21 +69,39 @@ def _step(
     environment = environments.by_name(ports.environments, rollout.environment)
     if environment is None:
         raise Irrelevant(f"{rollout.id} is of environment {rollout.environment}, which has no file any more")
-    again = False
-    if todo == "mutate":
-        after = _mutate(ports, environment, rollout, target, was=before)
-        again = after.state == "changing"
-    elif todo == "roll back":
-        after = _roll_back(ports, rollout, target)
-    elif todo == "look":
-        after = _look(ports, rollout, target)
-    else:
-        from poolwright.services import replace_nodes
-
-        after, again = replace_nodes.step(ports, environment, rollout, target)
+    try:
+        after, again = _act(ports, environment, rollout, target, todo, was=before)
+    except Exception as wrong:
+        _note(ports, rollout, target, version, wrong)
+        raise
     if after != target:
         progress.save(ports, rollout, after, version)
     return rollout, after, again or (todo != "replace" and rollout.left_to_do(after) == "replace")
+
+
+def _act(
+    ports: Ports, environment: Environment, rollout: Rollout, target: Target, todo: Todo, *, was: Target
+) -> tuple[Target, bool]:
+    if todo == "mutate":
+        after = _mutate(ports, environment, rollout, target, was=was)
+        return after, after.state == "changing"
+    if todo == "roll back":
+        return _roll_back(ports, rollout, target), False
+    if todo == "look":
+        return _look(ports, rollout, target), False
+    from poolwright.services import replace_nodes
+
+    return replace_nodes.step(ports, environment, rollout, target)
+
+
+def _note(ports: Ports, rollout: Rollout, target: Target, version: int | None, wrong: Exception) -> None:
+    """What keeps a target stands where people look, while its message comes again; the document is no log, so what is
+    raised from libraries is redacted and cut."""
+    known = isinstance(wrong, Verdict | leases.Held)
+    text = redact(str(wrong) if known else f"{type(wrong).__name__}: {wrong}")[:300]
+    if text != target.reason:
+        with contextlib.suppress(Busy):
+            progress.save(ports, rollout, msgspec.structs.replace(target, reason=text), version)
 
 
 def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Target, *, was: Target) -> Target:

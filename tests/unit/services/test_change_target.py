@@ -239,6 +239,33 @@ def test_a_group_in_other_hands_is_left_to_the_next_tick(outside: Outside, googl
     assert (google.done, states(outside)) == ([], ["waiting"])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (Busy("GKE is working on l4 (RECONCILING)"), "GKE is working on l4 (RECONCILING)"),
+        (PermissionError("403 no actAs on nodes@acme"), "PermissionError: 403 no actAs on nodes@acme"),
+    ],
+    ids=["busy", "forbidden"],
+)
+def test_what_keeps_a_group_stands_in_its_reason_until_it_goes_on(
+    outside: Outside, google: Google, wrong: Exception, reason: str
+) -> None:
+    target = under_way(outside, groups=1).targets[0]
+
+    def fail() -> None:
+        google.ours.clear()
+        raise wrong
+
+    google.during = fail
+    with pytest.raises(type(wrong)):
+        take(outside, target)
+    found, _ = progress.load(outside.ports, planned(), target.group)
+    assert (found.state, found.reason) == ("changing", reason)
+    take(outside, target)
+    found, _ = progress.load(outside.ports, planned(), target.group)
+    assert (found.state, found.reason) == ("mutated", "it was elsewhere")
+
+
 def test_two_messages_for_one_group_change_it_once(outside: Outside, google: Google) -> None:
     target = under_way(outside, groups=1).targets[0]
     google.during = lambda: take(outside, target)  # type: ignore[assignment]
