@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -28,9 +28,26 @@ class Problem(NamedTuple):
 
 def read(raw: Any, kind: Any) -> tuple[Any, tuple[Problem, ...]]:
     """The value of this type (None where it cannot be made), and every problem with it."""
+    try:
+        value = msgspec.convert(raw, kind)
+    except msgspec.ValidationError:
+        value = _BAD
+    if value is not _BAD and not any(list(checks.problems(each)) for each in _structs(value)):
+        return value, ()  # the usual case, without looking at types one by one
     reader = _Reader()
     value = reader.read(raw, kind, "")
     return (None if value is _BAD else value), tuple(reader.problems)
+
+
+def _structs(value: Any) -> Iterator[msgspec.Struct]:
+    """It and all that are in it."""
+    if isinstance(value, msgspec.Struct):
+        yield value
+        for field in value.__struct_fields__:
+            yield from _structs(getattr(value, field))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _structs(item)
 
 
 class _Reader:

@@ -82,7 +82,7 @@ def test_what_is_no_yaml_is_told_with_its_place(folder: Folder) -> None:
     folder.write("dev.yaml", "name: dev\nclusters: [\n")
 
     (said,) = folder.problems()
-    assert said.startswith("dev.yaml: not YAML: ") and said.endswith("in line 3, column 1")
+    assert said.startswith("dev.yaml: not YAML: ") and "in line 3, column 1" in said
 
 
 @pytest.mark.parametrize("text", ["", "[]", "dev", "null"])
