@@ -35,15 +35,13 @@ def _rendered(found: Images) -> Iterator[RenderableType]:
         environment = found.environment
         yield f"{environment} has no boot image yet. Build one: poolwright build --env {environment}"
         return
-    table = screen.table(">run", "image", "built on", ">GB", ">groups", "made", "")
+    table = screen.table(">run", "image, and what it is built on", ">used", "made", "")
     for each in found.images:
         table.add_row(
             screen.text(str(each.run_id), "strong"),
-            each.name,
-            screen.text(each.source_image, "quiet"),
-            str(each.disk_size_gb),
+            screen.two_lines(each.name, each.source_image),
             str(each.groups or "–"),
-            screen.text(each.created[:16].replace("T", " "), "quiet"),
+            screen.text(each.created[:10], "quiet"),
             _marks(each),
         )
     yield table

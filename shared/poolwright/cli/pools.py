@@ -31,31 +31,27 @@ def pools(env: EnvOption = "", output: OutputOption = "text") -> None:
 
 
 def _rendered(found: Pools) -> Iterator[RenderableType]:
-    table = screen.table("node pool / instance group", "zone", ">size", "on", "")
+    widest = max((len(group.group) for pool in found.pools for group in pool.groups), default=0)
     for pool in found.pools:
-        table.add_row(screen.text(f"{pool.cluster}/{pool.pool}", "strong"), "", "", "", _facts(pool))
+        yield screen.head(f"{pool.cluster}/{pool.pool}", "", _facts(pool))
+        table = screen.table("", "", ">", "", "", show_header=False)
+        table.columns[0].min_width = widest + 2
         for group in pool.groups:
-            on = screen.where(group.run_id)
-            style = "quiet" if group.run_id is None else "good"
-            table.add_row(
-                f"  {group.group}",
-                screen.text(group.zone, "quiet"),
-                str(group.size),
-                screen.text(on, style),
-                _remarks(group),
-            )
-    yield table
+            on = screen.text(screen.where(group.run_id), "quiet" if group.run_id is None else "good")
+            zone = screen.text(group.zone, "quiet")
+            table.add_row(f"  {group.group}", zone, str(group.size), on, _remarks(group))
+        yield table
     for name in found.missing_clusters:
         yield screen.missing(name)
 
 
-def _facts(pool: Pool) -> RenderableType:
+def _facts(pool: Pool) -> str:
     gpus = f"{pool.gpus_per_node} × {', '.join(pool.accelerators)}" if pool.accelerators else ""
     scaled = "GKE autoscaling" if pool.autoscaling else ""
     status = pool.status if pool.status != "RUNNING" else ""
     alone = f"left alone: {pool.left_alone}" if pool.left_alone else ""
     facts = [pool.version, pool.machine_type, gpus, scaled, status, alone]
-    return screen.text(", ".join(fact for fact in facts if fact), "quiet")
+    return ", ".join(fact for fact in facts if fact)
 
 
 def _remarks(group: Group) -> RenderableType:

@@ -92,7 +92,15 @@ def head(name: str, state: str, more: str = "", *, style: str = "") -> Renderabl
     """The first line of what is said about a thing."""
     from rich.text import Text
 
-    return Text.assemble((name, "strong"), "  ", (state, style), "  ", (more, "quiet"))
+    parts = [(name, "strong"), (state, style), (more, "quiet")]
+    return Text("  ").join(Text(content, style=look) for content, look in parts if content)
+
+
+def two_lines(first: str, second: str) -> RenderableType:
+    """A cell with what matters, and a detail under it."""
+    from rich.text import Text
+
+    return Text.assemble(first, "\n", (second, "quiet"))
 
 
 def indented(content: str, *, style: str = "", by: int = 2) -> RenderableType:
