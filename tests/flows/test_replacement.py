@@ -186,3 +186,16 @@ def test_without_that_policy_no_running_node_is_touched(begin: Begin, policy: Js
         flow.until(is_done(flow), what="the end of the rollout")
         assert instance_ids(flow) == before
         assert {last_part(name) for name in images_of_nodes(flow)} != {f"poolwright-{NAME}-1"}
+
+
+def test_a_group_that_rolls_by_itself_is_only_watched(begin: Begin) -> None:
+    with begin(rollout=REPLACE) as flow:
+        for group in groups(flow, L4):
+            group["updatePolicy"]["type"] = "PROACTIVE"
+        before = instance_ids(flow)
+        start(flow)
+        flow.until(is_done(flow), what="the end of the rollout", minutes=90)
+        assert images_of_nodes(flow) == {f"poolwright-{NAME}-1"}
+        assert not set(instance_ids(flow).values()) & set(before.values())
+        told = [each["what"] for each in stored(flow, "records") if each["kind"] == "replacement"]
+        assert not told, "nothing was done by us"

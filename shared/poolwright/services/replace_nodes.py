@@ -1,6 +1,6 @@
 """The old nodes of a rollout's group replaced, a bounded action a step (node policy `replace`).
 
-In the cluster it needs, for the function's identity, a role with: nodes get, list, patch; pods list; pods/eviction
+In the cluster it needs, for the function's identity, a role with: nodes list, patch; pods list; pods/eviction
 create (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
 
 The audit has no gap, as a decision is recorded before it is stored and stored before it is carried out; what came of

@@ -1,6 +1,6 @@
 """The smoke Jobs of a rollout's wave in the clusters: found, started, cleared away.
 
-In the cluster it needs, for the function's identity: jobs get, list, create, delete (batch), and pods list, in the
+In the cluster it needs, for the function's identity: jobs list, create, delete (batch), and pods list, in the
 namespaces that the environment names.
 """
 
