@@ -293,3 +293,19 @@ def order(cloud: Cloud, *, run_id: int | None) -> str:
         action="start", environment="dev", run_id=run_id, rollout=None, requester="ada", reason="",
     )  # fmt: skip
     return rollout_command.handle(command, cloud.ports())
+
+
+def test_a_build_that_ends_before_its_submission_was_recorded_is_recorded_whole(cloud: Cloud) -> None:
+    clean = Process()
+    ask(cloud, clean)
+    cloud.begin()
+    with pytest.raises(Died):
+        ask(cloud, Process(dies=(clean.calls.index("cloud_build.create"), "after")))
+    cloud.advance(300)
+    assert run_of(cloud, 1).state == "requested"
+    assert take(cloud) == "dev-1 begins: 1 groups in 1 waves"
+    assert run_of(cloud, 1).build_id == cloud.builds[0]["id"]
+    assert [what for subject, what in cloud.told() if subject == "dev-1"][:2] == [
+        f"build of run 1 on {SOURCE} decided",
+        f"build {cloud.builds[0]['id']} submitted",
+    ]
