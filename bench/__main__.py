@@ -8,10 +8,12 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import cold_start, throughput
+from bench import cold_start, rollout, throughput
 from bench.fleet import fleet
 from bench.framework import ROOT, Site
 from localcloud.deployment import unpack
+
+PARTS = ("functions", "rollout")
 
 
 def main() -> None:
@@ -22,6 +24,16 @@ def main() -> None:
         "--python", type=Path, default=ROOT / "build" / "functions-venv" / "bin" / "python",
         help="one that has what requirements.txt installs",
     )  # fmt: skip
+    options.add_argument("--only", choices=PARTS, help="one part alone (all)")
+    options.add_argument("--groups", type=int, default=rollout.GROUPS, help="of the rollout (%(default)s)")
+    options.add_argument(
+        "--growth",
+        type=int,
+        nargs="*",
+        default=rollout.GROWTH,
+        metavar="GROUPS",
+        help="other sizes of it (%(default)s)",
+    )
     given = options.parse_args()
     load = os.getloadavg()[0]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}, best of {given.rounds} rounds")
@@ -30,10 +42,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         site = Site(given.python.absolute(), unpack(given.archive, folder / "functions"), folder)
-        with fleet(folder) as served:
-            cold_start.measure_no_concern(site, served, rounds=given.rounds)
-            cold_start.measure_compute(site, served, rounds=given.rounds)
-            throughput.measure(site, served, rounds=min(given.rounds, 3))
+        if given.only != "rollout":
+            with fleet(folder) as served:
+                cold_start.measure_no_concern(site, served, rounds=given.rounds)
+                cold_start.measure_compute(site, served, rounds=given.rounds)
+                throughput.measure(site, served, rounds=min(given.rounds, 3))
+        if given.only != "functions":
+            rollout.measure(site, groups=given.groups, growth=given.growth)
 
 
 if __name__ == "__main__":

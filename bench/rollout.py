@@ -1,11 +1,12 @@
 """A rollout of a whole fleet, deployed: from the start command to `done`, beside an operator with gcloud.
 
 The functions run from their archive under functions-framework, `step` in several instances; the embedded Pub/Sub
-pushes; the stand-in answers each call in a tenth of a second, takes two for an operation and refuses what is over quota.
+pushes; the stand-in answers each call in a tenth of a second, takes two for an operation, and refuses what is over
+quota.
 
 - **by hand**: `bench/gcloud_rollout.sh` on the same stand-in in the same run, on three groups, times the fleet's;
-- **critical path**: what nobody could make faster without fewer calls: a group's calls one after the other and its two
-  operations, once for the canary and once for the wave, and the rollout's own calls; messages and code take no time;
+- **critical path**: the calls that have to come one after the other and the operations between them, for the canary and
+  then for the wave, if messages and code took no time and all groups of the wave were changed at once;
 - **growth**: the exponent of seconds over groups, by least squares of the logarithms;
 - **memory** of a `step` instance, the largest, when a tenth, half and all of the groups are changed.
 """
@@ -40,7 +41,10 @@ from poolwright.adapters.sqlite_store import SqliteStore
 
 GROUPS, GROWTH = 100, (10, 30, 100, 300, 1000)
 BY_HAND_AIM, CRITICAL_AIM, GROWTH_AIM, FLAT_AIM = 50, 2.0, 1.1, 1.2
-INSTANCES, CONCURRENCY = 4, 40
+INSTANCES, CONCURRENCY = 3, 80  # Cloud Run's default: https://cloud.google.com/run/docs/about-concurrency
+# Calls one after the other: at a group, to GKE, two reads, insert and patch; in a wave besides, the image and one list
+# of groups; for the canary node, its name, its making, its boot disk, its members and its going.
+AT_A_GROUP, IN_A_WAVE, FOR_THE_CANARY = 5, 2, 5
 FUNCTIONS = ("rollout_command", "step")
 SCRIPT = ROOT / "bench" / "gcloud_rollout.sh"
 GIVE_UP_SECONDS = 900.0
@@ -71,11 +75,11 @@ class Ran:
 
     @property
     def critical(self) -> float:
-        """Seconds of the critical path."""
-        polls = {name for name in self.a_group if name.rpartition("/")[2] in POLLS}
-        calls = sum(round(count) for name, count in self.a_group.items() if name not in polls)
-        group = calls * wide.LATENCY + 2 * wide.OPERATION
-        return 2 * group + sum(self.own.values()) * wide.LATENCY
+        """Seconds of the critical path. Each cluster is asked for its pools once, and for its nodes twice a wave."""
+        clusters = math.ceil(self.groups / wide.GROUPS_A_CLUSTER)
+        wave = AT_A_GROUP + IN_A_WAVE + 2 * clusters
+        calls = 1 + clusters + 2 * wave + FOR_THE_CANARY
+        return calls * wide.LATENCY + 2 * 2 * wide.OPERATION
 
 
 @dataclass(frozen=True)
@@ -224,8 +228,8 @@ def exponent(ran: Sequence[Ran]) -> float:
 
 
 def measure(site: Site, *, groups: int = GROUPS, growth: Sequence[int] = GROWTH) -> None:
-    """All of it."""
-    ran = []
+    """All of it: a rollout to so many groups, and to fleets of these sizes."""
+    ran, hand = [], None
     for count in sorted({groups, *growth}):
         with served(site, count) as stage:
             ran.append(roll_out(stage))
@@ -249,6 +253,9 @@ def _show_main(ran: Ran, hand: float | None) -> None:
                    f"<= 1/{BY_HAND_AIM}, {faster:.0f} times as fast", faster >= BY_HAND_AIM)
         )  # fmt: skip
         show(f"A rollout to {ran.groups} groups, the canary and one wave, without bake", ("s a group", "s"), figures)
+    processor = sum(ran.cpu) / (os.cpu_count() or 1)
+    if processor > ran.critical:
+        print(f"All cores at work would need {processor:.1f} s for it, more than its critical path.")
     ratio = ran.seconds / ran.critical
     figures = [
         Figure("critical path", (f"{ran.critical:.1f}",)),

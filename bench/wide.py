@@ -24,7 +24,8 @@ GROUPS_A_CLUSTER = 100
 BY_HAND = "by-hand"  # the pool, and the cluster, whose groups a person changes
 HANDS = 3
 
-# What a new project has (https://cloud.google.com/compute/docs/api-rate-limits).
+# Requests a minute (https://cloud.google.com/compute/docs/api-rate-limits). As long as the page gave numbers it gave
+# 1,500 for queries and for reads; half of it for what it calls heavy is a guess.
 QUOTAS = {"heavy_weight_read_requests": 750, "heavy_weight_read_requests_per_region": 750} | {
     f"{name}{suffix}": 1500
     for name in ("default", "read_requests", "list_requests", "operation_read_requests")
