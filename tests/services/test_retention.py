@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from poolwright.entries import Entry
 from poolwright.references import last_part
+from poolwright.services import intents
+from poolwright.services.intents import Intent
 from poolwright.services.ports import Listed
 from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, command, groups, image, phase, release, runs, stored, table
 from tests.chaos.harness import Flow
@@ -70,13 +73,26 @@ def test_templates_of_an_old_run_go_after_the_grace_period_and_not_before(begin:
     assert flow.ports.store.all("intents") == []
 
 
-def test_templates_of_the_released_run_stay_though_no_group_names_them(begin: Begin) -> None:
+def test_former_templates_of_the_released_run_go_too(begin: Begin) -> None:
     flow = begin(**SOON)
     release(flow, run_id=1)
     old = in_use(flow)
     change(flow, "chaos")
-    later(flow, 6)
     assert old < ours(flow)
+    later(flow, 4)
+    assert ours(flow) == in_use(flow)
+
+
+def test_a_template_that_a_group_is_about_to_be_put_on_stays(begin: Begin) -> None:
+    flow = begin(**SOON)
+    release(flow, run_id=1)
+    wanted = min(in_use(flow))
+    change(flow, "chaos")
+    entry = Entry(kind="mutation", subject="somewhere", what="on its way", at=1e12, after=wanted)
+    never = Intent(decision=entry, effect=entry)
+    intents.begin(flow.ports, never, happened=lambda left: False)
+    later(flow, 4)
+    assert ours(flow) == in_use(flow) | {wanted}
 
 
 def test_a_template_that_a_member_was_made_from_stays(begin: Begin) -> None:

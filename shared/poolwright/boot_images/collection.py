@@ -26,11 +26,17 @@ class Unnamed:
 
 
 def templates(
-    brief: Collection[Json], *, groups: Collection[Json], environment: str, kept_runs: Collection[int]
+    brief: Collection[Json],
+    *,
+    groups: Collection[Json],
+    environment: str,
+    kept: Collection[str],
+    kept_runs: Collection[int],
 ) -> list[Unnamed]:
     """Templates of this environment that no group points at, and of none of the runs that are still wanted; oldest
-    first. `brief`: all templates, of each name, description, time and link."""
-    named = {last_part(template) for group in groups for template in _of_group(group)}
+    first. `brief`: all templates, of each name, description, time and link; `kept`: names of those that a group is
+    about to be put on."""
+    named = set(kept) | {last_part(template) for group in groups for template in _of_group(group)}
     found = []
     for template in map(InstanceTemplate, brief):
         origin = read(template.description)

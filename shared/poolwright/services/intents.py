@@ -104,11 +104,15 @@ def complete(ports: Ports, thing: str, *, happened: Happened) -> None:
     _forget(ports, left)
 
 
+def under_way(ports: Ports) -> list[Intent]:
+    """What somebody is about to do, or left behind."""
+    return [_read(stored) for stored in ports.store.all(COLLECTION)]
+
+
 def abandoned(ports: Ports) -> list[Intent]:
     """What was left behind long enough ago that nobody can be at it."""
     old = ports.clock.now() - OLD_SECONDS
-    found = [_read(stored) for stored in ports.store.all(COLLECTION)]
-    return [intent for intent in found if intent.decision.at <= old]
+    return [intent for intent in under_way(ports) if intent.decision.at <= old]
 
 
 def _forget(ports: Ports, intent: Intent) -> None:

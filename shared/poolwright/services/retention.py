@@ -81,7 +81,8 @@ def _unnamed(ports: Ports, environment: Environment, seen: Fleet) -> list[Unname
         list(templates),
         groups=list(seen.listed),
         environment=environment.name,
-        kept_runs={current.run_id} | {each.run_id for each in wanted},
+        kept={each.effect.after for each in intents.under_way(ports)},
+        kept_runs={each.run_id for each in wanted},
     )
     raws = ports.compute.images(environment.project, family=environment.image_family)
 
