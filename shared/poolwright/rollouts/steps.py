@@ -158,6 +158,8 @@ def _verify(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
 
 
 def _bake(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
+    if rollout.canary and rollout.proved == rollout.canary:
+        return canary.Remove(proved=True)
     wave, judgement = rollout.current, judge(seen)
     if judgement.verdict == "failed":
         return Become(ends.failed(_judged(rollout, judgement), judgement.reason))
@@ -171,8 +173,10 @@ def _bake(rollout: Rollout, seen: Evidence, *, now: float) -> Step:
         return Wait(f"{wave.name} bakes for {left:.0f} s more")
     if judgement.verdict == "not yet":
         return Wait(judgement.reason)
+    if rollout.canary and canary.is_healthy(rollout, seen):  # said before it is taken away, or the proof dies with us
+        return Become(msgspec.structs.replace(rollout, proved=rollout.canary))
     if rollout.canary:
-        return canary.Remove(proved=canary.is_healthy(rollout, seen))
+        return canary.Remove(proved=False)
     over = _judged(rollout, judgement)
     if judgement.verdict == "passed":
         return Become(ends.wave_over(over, "passed", judgement.reason))
