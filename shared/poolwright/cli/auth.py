@@ -41,8 +41,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @app.command(epilog=options.examples("poolwright auth --env dev"))
 def auth(env: EnvOption = "", output: OutputOption = "text") -> None:
     """See who you are to Google, and that you can read the environment. Logs you in if you are nobody."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     try:
         seen = _look(ports, environment)
     except Exception as error:

@@ -38,8 +38,7 @@ def build(env: EnvOption = "", run_id: RunIdOption = "", wait: Wait = False, out
     """Build the environment's next boot image with Cloud Build. The system counts the runs: a run id that is given is
     only checked."""
     expected = options.run_id(run_id)
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import reference, request_build
 
     with screen.working("Asking Cloud Build"):

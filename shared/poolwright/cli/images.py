@@ -21,8 +21,7 @@ app = typer.Typer()
 @app.command(epilog=options.examples("poolwright images --env dev"))
 def images(env: EnvOption = "", output: OutputOption = "text") -> None:
     """List the boot images of an environment, and how many instance groups are on each."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import boot_images
 
     with screen.working(f"Reading the images of {environment.name}"):

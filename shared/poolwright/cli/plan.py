@@ -36,8 +36,7 @@ def plan(
 
     Secrets in the differences are replaced by fingerprints."""
     wanted, some = options.run_id(run_id), options.names(groups)
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import plan_groups
 
     with screen.working(f"Reading the groups of {environment.name}"):

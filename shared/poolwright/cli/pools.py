@@ -21,8 +21,7 @@ app = typer.Typer()
 @app.command(epilog=options.examples("poolwright pools --env dev"))
 def pools(env: EnvOption = "", output: OutputOption = "text") -> None:
     """List the node pools of an environment, their instance groups and the run each group is on."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import node_pools
 
     with screen.working(f"Reading the node pools of {environment.name}"):

@@ -40,8 +40,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 @app.command(epilog=options.examples("poolwright reference create --env dev"))
 def create(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Create the reference pool, and wait until GKE has made its template. Stop and repeat it at will."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import reference
 
     step = partial(reference.create, ports, environment, **session.claim("reference create"))
@@ -51,8 +50,7 @@ def create(env: EnvOption = "", output: OutputOption = "text") -> None:
 @app.command(epilog=options.examples("poolwright reference check --env dev"))
 def check(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Compare the source image that GKE uses now with the environment's and the newest boot image's."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import reference
 
     with screen.working("Reading the reference pool's template"):
@@ -65,8 +63,7 @@ def fetch(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Keep the metadata of GKE's template in files, one a key, and show what GKE changed since the last time.
 
     They are in ENV/metadata beside the environment's file; what could be a secret is a fingerprint there."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import metadata_folder, reference
 
     folder = session.metadata_folder(environment.name)
@@ -83,8 +80,7 @@ def fetch(env: EnvOption = "", output: OutputOption = "text") -> None:
 @app.command(epilog=options.examples("poolwright reference delete --env dev"))
 def delete(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Delete the reference pool, and wait until it is gone. Stop and repeat it at will."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import reference
 
     step = partial(reference.delete, ports, environment, **session.claim("reference delete"))

@@ -44,8 +44,7 @@ def start(
 ) -> int:
     """Start a rollout of a boot image, or begin one that waits for its start."""
     wanted, some = options.run_id(run_id), options.names(groups)
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import boot_images, fleet
 
     with screen.working("Looking whether it can be started"):
@@ -64,8 +63,7 @@ def start(
 )
 def status(rollout: Which = "", env: EnvOption = "", output: OutputOption = "text") -> None:
     """Show a rollout: its waves, its gates, and what became of each group."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import rollout_seen
 
     screen.show(rollout_seen.of(ports, environment, rollout), output, rollout_view.rendered)
@@ -129,8 +127,8 @@ def rollback(
 @app.command(epilog=options.examples("poolwright rollout watch --env dev"))
 def watch(rollout: Which = "", env: EnvOption = "", output: OutputOption = "text") -> int:
     """Follow a rollout until it ends. Exits 0 if it came to what was asked, 1 if it did not."""
-    ports = session.ports()
-    return watching.until_it_ends(ports, session.environment(ports, env), rollout, output)
+    ports, environment = session.of(env)
+    return watching.until_it_ends(ports, environment, rollout, output)
 
 
 def _command(
@@ -146,8 +144,7 @@ def _command(
 ) -> int:
     """Publish an order about a rollout that is there, or about groups."""
     wanted, some = options.run_id(run_id), options.names(groups)
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     if some:
         from poolwright.services import fleet
 

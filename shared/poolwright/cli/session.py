@@ -22,20 +22,39 @@ def ports() -> Ports:
     return bootstrap.ports(Settings.read())
 
 
-def environment(outside: Ports, name: str) -> Environment:
-    """The environment of this name. Refused, with those there are; BadEnvironment."""
+def of(name: str) -> tuple[Ports, Environment]:
+    """The ports, and the environment of this name. Refused, with those there are; BadEnvironment, BadSetting."""
     from poolwright import environments
 
-    found = environments.by_name(outside.environments, name)
-    if found is not None:
-        return found
-    known = [each.name for each in outside.environments]
-    problem = f"there is no environment {name!r}" if name else "no environment is named"
+    known = environments.load(_environments())  # a name is looked at before anything that has to do with Google
+    found = environments.by_name(known, name)
+    if found is None:
+        raise Refused("--env", *_what_would_do(name, [each.name for each in known]))
+    return ports(), found
+
+
+def some(name: str) -> tuple[Ports, tuple[Environment, ...]]:
+    """The same, of all environments where none is named."""
+    if not name:
+        outside = ports()
+        return outside, outside.environments
+    outside, environment = of(name)
+    return outside, (environment,)
+
+
+def _what_would_do(name: str, known: list[str]) -> tuple[str, str]:
+    """The problem and the remedy."""
+    if not name:
+        return "no environment is named", f"Use --env with one of: {', '.join(known)}"
     near = difflib.get_close_matches(name, known, n=1)
-    remedy = (
-        f"Use --env {near[0]}; there are {', '.join(known)}" if near else f"Use --env with one of: {', '.join(known)}"
-    )
-    raise Refused("--env", problem, remedy)
+    problem = f"there is no environment {name!r}"
+    if near:
+        return problem, f"Use --env {near[0]}; there are {', '.join(known)}"
+    return problem, f"Use --env with one of: {', '.join(known)}"
+
+
+def _environments() -> Path:
+    return Path(os.environ.get("POOLWRIGHT_ENVIRONMENTS", "environments"))
 
 
 def requester() -> str:
@@ -52,6 +71,4 @@ def claim(command: str) -> dict[str, str]:
 
 def metadata_folder(environment: str) -> Path:
     """Where the fetched metadata of an environment are kept: beside its file."""
-    from poolwright.settings import Settings
-
-    return Settings.read().environments / environment / "metadata"
+    return _environments() / environment / "metadata"

@@ -22,12 +22,11 @@ app = typer.Typer()
 @app.command(epilog=options.examples("poolwright status", "poolwright status --env dev --output json"))
 def status(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Show where an environment is, or all of them: released run, rollouts, and groups that are held back, with why."""
-    ports = session.ports()
-    wanted = (session.environment(ports, env),) if env else ports.environments
+    ports, environments = session.some(env)
     from poolwright.services import status as service
 
     found = []
-    for environment in wanted:
+    for environment in environments:
         with screen.working(f"Reading {environment.name}"):
             found.append(service.read(ports, environment))
     screen.show(service.Statuses(environments=tuple(found)), output, _rendered)

@@ -23,8 +23,7 @@ def tidy(env: EnvOption = "", output: OutputOption = "text") -> None:
     """Delete templates of ours and boot images that nothing has named for the grace period, and say what waits for it.
 
     The tick does the same each hour. Leftovers of an interrupted fetch are removed from this machine."""
-    ports = session.ports()
-    environment = session.environment(ports, env)
+    ports, environment = session.of(env)
     from poolwright.services import metadata_folder
     from poolwright.services import tidy as service
 
