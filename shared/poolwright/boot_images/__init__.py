@@ -12,14 +12,16 @@ One group's way through it:
                                                                global, beginning with gke_template.name_prefix(pool)
     image = BootImage.read(raw)                                image.py; ValueError: none of ours
     image.why_unusable(image, environment=..., run_id=None)    -> sentences; none: usable
-    mutation.plan(group=, gke_template=, current_template=own, image=, substitutions=, excluded=)
+    mutation.plan(group=, gke_template=, current_template=own, image=, substitutions=, excluded=, node_policy=)
                                                                -> AlreadyRight | Mutation | Refusal
-    mutation.rollback(group=, gke_template=, current_template=own)
+    mutation.rollback(group=, gke_template=, current_template=own, node_policy=)
                                                                -> AlreadyRight | Rollback | Refusal
 
 To carry out a `Mutation`: insert `body.reveal()` (in `region`, or global), then patch the group with `patch`. To carry
 out a `Rollback`: patch the group. Outcomes are in `outcomes.py`, what may be shown of a difference in `changes.py`.
 
-`substitutions.Substitutions` and `exclusion.Exclusion` are decoded by msgspec from the environment file;
+`substitutions.Substitutions` and `exclusion.Exclusion` are decoded by msgspec from the environment file, and
+`conflicts.problems` says what is wrong with substitutions whatever the pool; `kubelet_config` changes fields of the
+kubelet's configuration file; `notes` are what a person should know beforehand and is no reason to refuse.
 `image.labels` and `image.family` are what a build puts on its image; `kube_env.KubeEnv` reads and changes kube-env.
 """

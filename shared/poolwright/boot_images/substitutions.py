@@ -27,12 +27,13 @@ from poolwright.boot_images.kubelet_config import KubeletConfigError
 from poolwright.boot_images.resources import InstanceTemplate
 
 KUBELET_CONFIG = "kubelet-config"
+_Value = Annotated[str, Meta(extra={"hidden": True})]  # may be a credential: no message repeats it
 
 
 class KubeEnvChanges(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Operations on kube-env: `unset` first, then `set`, then `append` (items by list-valued key)."""
 
-    set: Annotated[dict[str, str], Meta(description="Keys and their values, as texts.")] = msgspec.field(
+    set: Annotated[dict[str, _Value], Meta(description="Keys and their values, as texts.")] = msgspec.field(
         default_factory=dict
     )
     unset: Annotated[tuple[str, ...], Meta(description="Keys that are removed.")] = ()
@@ -67,7 +68,7 @@ class Substitutions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     kubelet_config: Annotated[KubeletConfigChanges, Meta(description="Operations on the kubelet's configuration.")] = (
         KubeletConfigChanges()
     )
-    metadata: Annotated[dict[str, str], Meta(description="Metadata items and their values.")] = msgspec.field(
+    metadata: Annotated[dict[str, _Value], Meta(description="Metadata items and their values.")] = msgspec.field(
         default_factory=dict
     )
     metadata_files: Annotated[

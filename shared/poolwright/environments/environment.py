@@ -37,7 +37,11 @@ class Notifications(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
 
     webhook_variable: Annotated[
         str,
-        like(r"^([A-Za-z_][A-Za-z0-9_]*)?$", "the name of an environment variable; the URL itself is a secret"),
+        like(
+            r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+            "the name of an environment variable; the URL itself is a secret",
+            hidden=True,
+        ),
         Meta(
             description="Environment variable (of a secret) that holds the URL of a Slack-style webhook; none if empty."
         ),

@@ -9,10 +9,11 @@ SomeSeconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-def like(pattern: str, wanted: str, *, longest: int | None = None) -> Meta:
-    """A text's form; `wanted` says in words what would do, where a file has something else (editors show it too)."""
+def like(pattern: str, wanted: str, *, longest: int | None = None, hidden: bool = False) -> Meta:
+    """A text's form; `wanted` says in words what would do, where a file has something else (editors show it too).
+    `hidden`: what is there may be a credential, and no message repeats it."""
     said = {"patternErrorMessage": f"Give {wanted}."}
-    return Meta(pattern=pattern, max_length=longest, extra={"wanted": wanted}, extra_json_schema=said)
+    return Meta(pattern=pattern, max_length=longest, extra={"wanted": wanted, "hidden": hidden}, extra_json_schema=said)
 
 
 Location = Annotated[

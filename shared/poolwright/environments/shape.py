@@ -71,8 +71,10 @@ class _Reader:
         try:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError:
+            hidden = any((meta.extra or {}).get("hidden") for meta in metas)
             quotes = base is str and isinstance(raw, bool | int | float)
-            return self._bad(path, f"{_shown(raw)} will not do; give {_wanted(base, metas)}{', in quotes' * quotes}")
+            what = "what is there" if hidden else _shown(raw)
+            return self._bad(path, f"{what} will not do; give {_wanted(base, metas)}{', in quotes' * quotes}")
 
     def _struct(self, raw: Any, kind: type[msgspec.Struct], path: str) -> Any:
         if not isinstance(raw, Mapping):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwright.environments import Environment, shape
+from tests.unit.boot_images.examples import CANARY
 from tests.unit.environments.conftest import GOOD, Folder
 
 Problem = Callable[..., str]
@@ -215,6 +216,23 @@ def test_a_fault_is_not_told_a_second_time_by_what_depends_on_it(
     problem: Problem, changed: dict[str, Any], path: str
 ) -> None:
     assert problem(**changed).startswith(f"dev.yaml: {path}: ")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"notifications": {"webhookVariable": f"https://hooks.example/{CANARY}"}},
+        {"substitutions": {"kubeEnv": {"set": {"TOKEN": [CANARY]}}}},
+        {"substitutions": {"kubeEnv": {"set": {"TOKEN": 4815162342}}}},
+        {"substitutions": {"metadata": {"token": {"a": CANARY}}}},
+        {"substitutions": {"metadata": {"token": 4815162342}}},
+        {"substitutions": {"kubeletConfig": {"set": {"a": 1, "kind": CANARY}}}},
+    ],
+)
+def test_no_message_repeats_what_may_be_a_credential(problem: Problem, changed: dict[str, Any]) -> None:
+    said = problem(**changed)
+
+    assert CANARY not in said and "4815162342" not in said
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-2, 3) | st.floats(allow_nan=False) | st.text(max_size=5)
