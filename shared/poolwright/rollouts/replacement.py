@@ -134,7 +134,11 @@ def caught_up(memory: Memory, members: Iterable[Member], *, holder: str, now: fl
     taken = [each for each in surge if each.name in here and here[each.name].fresh][:rooms]
     surge = [each for each in surge if each not in taken]
     leavers = _leavers(here, surge)
-    drains = {name: each for name, each in in_hand.items() if name in leavers}
+    drains = {
+        name: each
+        for name, each in in_hand.items()
+        if name in leavers or (name in here and here[name].cordoned_by(holder))
+    }
     for name, member in leavers.items():
         if member.cordoned_by(holder):
             drains.setdefault(name, Since(name, now))
@@ -152,16 +156,19 @@ def caught_up(memory: Memory, members: Iterable[Member], *, holder: str, now: fl
 def next_step(memory: Memory, members: Sequence[Member], *, rules: Rules, now: float) -> Step:
     """What to do now. `memory` as `caught_up` left it; the order of members and pods makes no difference."""
     here = _here(members)
-    in_hand = set() if rules.stop else {each.name for each in memory.drains}
-    for name, member in here.items():
-        if member.node is not None and member.cordoned_by(rules.holder) and name not in in_hand:
+    leavers = _leavers(here, memory.surge)
+    in_hand = set() if rules.stop else {each.name for each in memory.drains} & set(leavers)
+    closed = [each for name, each in here.items() if each.cordoned_by(rules.holder) and name not in in_hand]
+    for member in closed:
+        if member.node is not None and member.action == "NONE":
             return Open(member.node.name)
+    if rules.stop and closed:
+        return Wait(f"node {closed[0].name}: {_obstacle(closed[0], rules)}")
     if rules.stop:
         return Done(f"nothing is in hand any more: {rules.stop}")
     if broken := _broken(memory, here, rules, now):
         return broken
-    leavers = _leavers(here, memory.surge)
-    if not leavers and not memory.coming:
+    if not leavers and not memory.coming and not closed:
         return Done(f"all {len(here)} nodes were made anew" if here else "it has no nodes")
     if rules.left_to_group:
         return Wait(f"the group replaces its nodes itself, {len(leavers)} of {len(here)} are left")
@@ -170,7 +177,7 @@ def next_step(memory: Memory, members: Sequence[Member], *, rules: Rules, now: f
     if step := _finish(memory, here, leavers, rules, now):
         return step
     begun = _begin(memory, here, leavers, rules, now)
-    return begun if isinstance(begun, Decide) else _evict(memory, here, rules) or begun
+    return begun if isinstance(begun, Decide) else _evict(memory, leavers, rules) or begun
 
 
 def _here(members: Iterable[Member]) -> dict[str, Member]:
@@ -202,6 +209,8 @@ def _finish(
     empty: list[str] = []
     late: list[str] = []
     for each in memory.drains:
+        if each.name not in leavers:
+            continue
         member = here[each.name]
         step = _emptying(member, rules)
         if isinstance(step, Cordon):
@@ -223,8 +232,8 @@ def _finish(
     return GiveUp(late[0]) if late else None
 
 
-def _evict(memory: Memory, here: dict[str, Member], rules: Rules) -> Evict | None:
-    steps = [_emptying(here[each.name], rules) for each in memory.drains]
+def _evict(memory: Memory, leavers: dict[str, Member], rules: Rules) -> Evict | None:
+    steps = [_emptying(leavers[each.name], rules) for each in memory.drains if each.name in leavers]
     pods = [pod for step in steps if isinstance(step, Evict) for pod in step.pods]
     return Evict(tuple(pods[:MOST_EVICTIONS])) if pods else None
 
@@ -254,7 +263,7 @@ def _begin(
     extra = {each.name for each in memory.surge}
     dry = bool(memory.dry) and now - memory.dry <= DRY_SECONDS
     waiting = sorted((each for each in leavers.values() if each.name not in in_hand), key=lambda m: _order(m, rules))
-    uncovered = sum(not each.fresh for each in waiting) - max(0, len(extra) - len(in_hand))
+    uncovered = sum(not each.fresh for each in waiting) - max(0, len(extra) - len(in_hand & set(leavers)))
     more = 0 if dry else min(rules.max_surge - len(extra), uncovered)
     if more > 0:
         names = [Since(_surge_name(rules, memory.named + index), 0) for index in range(more)]

@@ -134,6 +134,7 @@ def test_more_older_nodes_that_are_not_ready_than_before_fail_the_wave_even_wher
     judged = judge(wave(not_ready=("old-1", "old-2"), baseline=1))
     assert judged.verdict == "failed"
     assert judged.reason == "2 older nodes are NotReady (old-1, old-2); 1 were when canary began"
+    assert judge(wave(node(gpus=0), not_ready=("old-1",))).verdict == "failed", "whatever else is still on its way"
     assert judge(wave(node(), not_ready=("old-1", "old-2"), baseline=1, not_ready_rise=1)).verdict == "passed"
     assert judge(wave(node(), not_ready=("old-1",), baseline=None)).verdict == "passed", "nobody counted"
 

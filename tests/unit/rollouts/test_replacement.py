@@ -92,7 +92,7 @@ class Fleet:
     def act(self, step: Step) -> None:
         if isinstance(step, Open | Cordon):
             here = self.members[step.node]
-            assert here.node
+            assert here.node and here.action == "NONE", "its VM is on its way out"
             cordoned_for = self.rules.holder if isinstance(step, Cordon) else None
             self.members[step.node] = replace(
                 here, node=node(here.name, ready=here.node.ready, cordoned_for=cordoned_for)
@@ -105,7 +105,8 @@ class Fleet:
         elif isinstance(step, Recreate):
             for name in step.members:
                 assert not [each for each in self.members[name].pods if not each.stays], "it is not empty"
-                self.members[name] = Member(name=name, fresh=True, action="RECREATING", gpus_expected=1)
+                lingers = self.members[name].node if self.dice.random() < 0.5 else None  # as long as the old VM dies
+                self.members[name] = Member(name=name, fresh=True, action="RECREATING", node=lingers, gpus_expected=1)
                 self.due[f"node {name}"] = self.now + self.dice.choice([30, 90])
         elif isinstance(step, Delete):
             for name in step.members:
@@ -331,6 +332,16 @@ def test_a_node_cordoned_in_our_name_is_in_hand_whatever_the_document_lost() -> 
     forgotten = member("a", node=node("a", cordoned_for="dev-42"))
     assert decide([forgotten, member("b")]) == Recreate(("a",))
     assert decide([replace(forgotten, fresh=True)]) == Open("a")
+
+
+def test_a_node_whose_vm_is_being_made_anew_is_not_opened_for_pods_that_would_die_with_it() -> None:
+    dying = member("a", fresh=True, action="RECREATING", node=node("a", cordoned_for="dev-42"))
+    for rules in (RULES, replace(RULES, stop="the rollout was aborted")):
+        assert isinstance(decide([dying], in_hand("a"), rules=rules), Wait), "nor is it forgotten"
+        assert decide([replace(dying, action="NONE")], in_hand("a"), rules=rules) == Open("a")
+    assert [each.name for each in replacement.caught_up(in_hand("a"), [dying], holder="dev-42", now=1.0).drains] == [
+        "a"
+    ]
 
 
 def test_a_group_that_replaces_its_nodes_itself_is_only_watched() -> None:
