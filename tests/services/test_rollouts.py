@@ -6,8 +6,10 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
+from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.references import GroupRef, last_part
@@ -89,6 +91,22 @@ class TestChosenGroups:
         assert held(flow) == {second: f"{back(flow)}: rolled back on command by ada"}
         assert phase(flow, 1) == "done"
         assert told(flow, back(flow))[0] == "rolling back: 1 groups"
+
+    def test_what_is_excluded_by_now_can_be_put_back_all_the_same(
+        self, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flow = begin()
+        image(flow, run_id=1)
+        order(flow, "start", run_id=1)
+        until(flow, 1, "done")
+        (environment,) = flow.ports.environments
+        without = msgspec.structs.replace(environment, exclude=Exclusion(pools=(L4.name,)))
+        monkeypatch.setitem(flow.ports.__dict__, "environments", (without,))
+        first = min(on(flow))
+        with pytest.raises(Refused, match="left alone"):
+            order(flow, "start", run_id=1, groups=(first,))
+        order(flow, "rollback", groups=(first,))
+        flow.until(lambda: on(flow)[first] is None, what="the roll-back")
 
     def test_a_rollout_that_is_under_way_does_not_give_them_away(self, begin: Begin) -> None:
         flow = begin()

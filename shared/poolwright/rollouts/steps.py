@@ -9,7 +9,7 @@ Whoever calls gives the rollout with its targets as they are now (`services/prog
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from poolwright.rollouts import canary, ends
 from poolwright.rollouts.gates import smoke
 from poolwright.rollouts.gates.evidence import Evidence, SmokeRun
 from poolwright.rollouts.gates.judgement import Judgement, judge
+from poolwright.rollouts.gates.ready import is_weather
 from poolwright.rollouts.gates.result import GateResult
 from poolwright.rollouts.rollout import Rollout, Target
 
@@ -101,6 +102,7 @@ def next_step(rollout: Rollout, seen: Evidence | None, *, now: float, closed: st
         return _mutate(rollout, now=now, closed=closed, behind=behind)
     if seen is None:
         raise AssertionError(f"{rollout.id} is {rollout.phase}, and nobody looked at its nodes")
+    seen = _without_those_that_have_no_room(rollout, seen)
     return _verify(rollout, seen, now=now) if rollout.phase == "verifying" else _bake(rollout, seen, now=now)
 
 
@@ -201,6 +203,16 @@ def _ask(rollout: Rollout, *, now: float) -> Step:
 
 def _held(rollout: Rollout, reason: str, *, decided: bool = True, results: tuple[GateResult, ...] = ()) -> Step:
     return Wait(reason) if rollout.reason == reason else Hold(reason, decided, results)
+
+
+def _without_those_that_have_no_room(rollout: Rollout, seen: Evidence) -> Evidence:
+    """A member that its group cannot make for now booted nothing: it proves nothing, and holds up no wave."""
+    nodes = tuple(
+        node
+        for node in seen.nodes
+        if node.registered or not node.errors or not is_weather(node.errors[0]) or node.name == rollout.canary
+    )
+    return replace(seen, nodes=nodes)
 
 
 def _judged(rollout: Rollout, judgement: Judgement) -> Rollout:

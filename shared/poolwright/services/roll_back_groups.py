@@ -36,7 +36,7 @@ def start(
     known = start_rollout.all_of(ports, environment.name)
     if any(sent <= each.commanded for each in known):
         raise Irrelevant("this roll-back, or a command that was sent after it, was obeyed already")
-    targets, excluded = start_rollout.targets_of(ports, environment)
+    targets, excluded = start_rollout.targets_of(ports, environment, also_excluded=True)
     wanted = plan.chosen(targets, groups, excluded=excluded)
     _expect_free(known, {target.group for target in wanted})
     current = released.read(ports, environment)

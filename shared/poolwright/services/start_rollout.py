@@ -113,8 +113,11 @@ def policy_of(environment: Environment) -> Policy:
     )
 
 
-def targets_of(ports: Ports, environment: Environment) -> tuple[list[Target], dict[str, str]]:
-    """Every instance group of the environment's GPU pools, as GKE says now, and which pools are left alone, and why."""
+def targets_of(
+    ports: Ports, environment: Environment, *, also_excluded: bool = False
+) -> tuple[list[Target], dict[str, str]]:
+    """Every instance group of the environment's GPU pools, as GKE says now, and which pools are left alone, and why.
+    `also_excluded`: what is excluded now may have been on our image before."""
     targets: list[Target] = []
     excluded: dict[str, str] = {}
     for ref in environment.cluster_refs():
@@ -132,7 +135,7 @@ def targets_of(ports: Ports, environment: Environment) -> tuple[list[Target], di
                 accelerators=pool.accelerators,
                 labels=pool.labels,
             )
-            if why:
+            if why and not also_excluded:
                 excluded[str(pool.ref)] = why
                 continue
             targets += [Target(group=str(group), pool=str(pool.ref)) for group in pool.groups]

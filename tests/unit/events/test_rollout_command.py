@@ -35,8 +35,17 @@ def test_a_command_may_say_which_image_who_and_why() -> None:
     assert (command.requester, command.reason) == ("ada@acme.example", "driver")
 
 
+def test_a_start_and_a_roll_back_may_name_groups() -> None:
+    assert decode(action="start", environment="dev", groups=["a", "us-central1-a/b", "a"]).groups == (
+        "a",
+        "us-central1-a/b",
+    )
+    assert decode(action="rollback", environment="dev", groups=["a"]).groups == ("a",)
+
+
 def test_null_stands_for_left_out() -> None:
-    assert decode(action="start", environment="dev", runId=None, rollout=None).run_id is None
+    command = decode(action="start", environment="dev", runId=None, rollout=None, groups=None)
+    assert (command.run_id, command.groups) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,9 @@ def test_null_stands_for_left_out() -> None:
         ({"action": "start", "environment": "dev", "kubeEnv": {}}, "kubeEnv"),
         ({"action": "start", "environment": "dev", "": 1}, '""'),
         ({"action": "start", "environment": "dev", "requester": ["ada"]}, "requester"),
+        ({"action": "start", "environment": "dev", "groups": "a"}, "groups"),
+        ({"action": "start", "environment": "dev", "groups": [""]}, "groups"),
+        ({"action": "pause", "environment": "dev", "groups": ["a"]}, "groups"),
     ],
 )
 def test_a_wrong_or_mistyped_field_is_refused_by_name_with_what_would_do(fields: dict[str, Any], where: str) -> None:

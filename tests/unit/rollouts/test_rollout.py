@@ -82,6 +82,16 @@ def test_a_stockout_of_the_canary_node_is_weather() -> None:
     assert fleet.run().waves[0].verdict == "passed"
 
 
+def test_a_member_for_which_there_is_no_room_neither_proves_the_image_nor_holds_a_wave_up() -> None:
+    fleet = Fleet(rollout(groups=2))
+    for target in fleet.rollout.targets:
+        name = f"member of {target.group}"
+        fleet.nodes[name] = node(name, target.group, errors=("QUOTA_EXCEEDED: NVIDIA_L4_GPUS",))
+    end = fleet.run()
+    assert (end.phase, list(verdicts(end).values())) == ("done", ["passed", "unproven"])
+    assert fleet.done == ["mutate g0", "make canary", "remove canary", "mutate g1"]
+
+
 def test_each_try_of_a_canary_node_has_another_name() -> None:
     fleet = Fleet(rollout(), room=False)
     names = []
