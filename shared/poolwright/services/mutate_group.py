@@ -128,7 +128,7 @@ def bring_to_image(
 
     `in_steps`: come back with the outcome `begun` while Compute makes our template; `go_on` goes on from there.
     Pub/Sub pushes few messages at a time to whom it has not seen answer, and more with each answer
-    (https://cloud.google.com/pubsub/docs/push#push_backoff), so many groups side by side need answers that come soon.
+    (https://cloud.google.com/pubsub/docs/push), so many groups side by side need answers that come soon.
 
     Compute calls: group, own template, insert, patch; each write's operation is waited for by one call as a rule. Where
     the own template is ours, pages of an aggregated list of templates too.
