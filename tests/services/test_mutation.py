@@ -195,3 +195,23 @@ def test_after_a_rotation_of_the_ca_a_roll_back_yields_the_template_with_the_new
         each for each in table(flow, "compute.instanceTemplates").values() if read(each.get("description", "")) is None
     ]
     assert template(flow)["creationTimestamp"] == max(each["creationTimestamp"] for each in rows)
+
+
+def test_regional_templates_of_gke_have_regional_copies(begin: Begin) -> None:
+    flow = begin()
+    released_only(flow, run_id=1)
+    manager = table(flow, "compute.instanceGroupManagers")[str(first(flow))]
+    raw = template(flow)
+    place = f"projects/{PROJECT}/regions/us-central1"
+    link = f"{manager['instanceTemplate'].partition('/projects/')[0]}/{place}/instanceTemplates/{raw['name']}"
+    region = link.rpartition("/instanceTemplates/")[0]
+    regional = {**raw, "selfLink": link, "region": region}
+    table(flow, "compute.instanceTemplates")[f"{place}/instanceTemplates/{raw['name']}"] = regional
+    manager["instanceTemplate"] = link
+    manager["versions"] = [{**each, "instanceTemplate": link} for each in manager["versions"]]
+    mutate_group.handle(work(flow), flow.ports)
+    assert f"/{place}/instanceTemplates/" in manager["instanceTemplate"]
+    assert runs(flow, L4) == {None, 1}
+    flow.stack.world.calls.clear()
+    mutate_group.handle(work(flow), flow.ports)
+    assert writes(flow) == []

@@ -124,6 +124,7 @@ def _mutate(ports: Ports, environment: Environment, rollout: Rollout, target: Ta
             group=group,
             image=image,
             cause=rollout.id,
+            requester=rollout.requester,
             act=acts,
             holder=rollout.id,
             in_steps=True,
@@ -150,6 +151,7 @@ def _roll_back(ports: Ports, rollout: Rollout, target: Target) -> Target:
         group=group,
         rollout=rollout.id,
         why=f"{rollout.id}: {rollout.reason}",
+        requester=rollout.requester,
     )
     return _now(target, "stuck" if outcome.kind == "refused" else "rolled back", outcome.reason)
 
