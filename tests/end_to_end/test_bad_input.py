@@ -261,6 +261,9 @@ def test_a_build_that_ran_as_somebody_else_is_not_rolled_out(quiet: Quiet) -> No
     letter = quiet.letter(labels(line)["message_id"])
     assert letter.attributes["poolwright-where"] == "serviceAccount"
     assert letter.attributes["poolwright-remedy"] in line["message"]
+    on_record = quiet.cloud.documents()["builds"]
+    assert ["refused" in str(each) and "mallory" in str(each) for each in on_record.values()] == [True]
+    quiet.before["builds"] = on_record
     assert quiet.untouched()
 
 
