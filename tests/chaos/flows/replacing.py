@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tests.chaos.flows.story import Story
-from tests.chaos.flows.world import budget, command, cordoned, forbid_evictions, image, images_of_nodes, phase, stored
+from tests.chaos.flows.world import (
+    L4,
+    budget,
+    command,
+    cordoned,
+    forbid_evictions,
+    groups,
+    image,
+    images_of_nodes,
+    phase,
+    stored,
+)
 from tests.chaos.harness import Flow
 
 
@@ -33,7 +44,18 @@ def a_person_aborts_a_replacement(flow: Flow) -> None:
     flow.until(lambda: phase(flow, 1) == "aborted" and cordoned(flow) == 0, what="the abort")
 
 
+def nodes_are_replaced_with_a_surge(flow: Flow) -> None:
+    """An extra node serves before each old one is closed and deleted; in the end there are as many as before."""
+    image(flow, run_id=1)
+    flow.begin()
+    command(flow, "start")
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout", minutes=120)
+    assert images_of_nodes(flow) == {"poolwright-chaos-1"}
+    assert [int(group["targetSize"]) for group in groups(flow, L4)] == [2]
+
+
 STORIES = (
     Story("nodes are replaced", "replacing", nodes_are_replaced),
+    Story("nodes are replaced with a surge", "surging", nodes_are_replaced_with_a_surge),
     Story("a person aborts a replacement", "replacing", a_person_aborts_a_replacement),
 )
