@@ -47,7 +47,7 @@ def of(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
     folder = tmp_path_factory.mktemp("environments")
     always = {"begins": "2020-01-01T00:00:00Z", "ends": "2120-01-01T00:00:00Z", "reason": "the long holidays"}
     fields: dict[str, Json] = {
-        "demo": {"substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}}}},
+        "demo": {"substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}, "unset": ["TPM_BOOTSTRAP_KEY"]}}},
         "observed": {"mode": "observe"},
         "pinned": {"runId": 1},
         "skewed": {},
@@ -127,8 +127,9 @@ def test_plan_shows_what_each_group_would_be_on_and_why_some_are_refused(
     assert "1 to change, 0 right already, 3 refused." in shown.out
     assert "update type PROACTIVE" in shown.out
     assert "accelerator nvidia-tesla-a100 is excluded" in shown.out
-    assert f"boot image                {BASE} → poolwright-demo-1" in shown.out
-    assert "+  kube-env POOLWRIGHT_DEMO  <secret sha256:" in shown.out
+    assert re.search(rf"~  boot image +{BASE} → poolwright-demo-1", shown.out)
+    assert re.search(r"\+  kube-env POOLWRIGHT_DEMO +<secret sha256:", shown.out)
+    assert re.search(r"-  kube-env TPM_BOOTSTRAP_KEY +<secret sha256:", shown.out)
 
 
 @pytest.mark.parametrize(
