@@ -12,9 +12,9 @@ that lasts, since much time passes before it is looked at.
 
 from __future__ import annotations
 
-from tests.chaos.flows import builds, capacity, images, pools, replacing
+from tests.chaos.flows import builds, capacity, gates, images, pools, replacing
 from tests.chaos.flows.story import Story
 
 __all__ = ["STORIES", "Story"]
 
-STORIES = (*images.STORIES, *pools.STORIES, *replacing.STORIES, *builds.STORIES, *capacity.STORIES)
+STORIES = (*images.STORIES, *pools.STORIES, *gates.STORIES, *replacing.STORIES, *builds.STORIES, *capacity.STORIES)
