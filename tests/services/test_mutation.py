@@ -13,7 +13,7 @@ from poolwright.boot_images.kube_env import KubeEnv
 from poolwright.boot_images.provenance import read
 from poolwright.events.work import GroupWork
 from poolwright.references import GroupRef, last_part
-from poolwright.services import mutate_group, released
+from poolwright.services import look_at_group, released
 from poolwright.services.work import group_work
 from poolwright.verdicts import Busy
 from tests.chaos.flows.world import (
@@ -96,7 +96,7 @@ def test_a_mutated_group_costs_five_calls_and_a_poll_for_each_operation(begin: B
     flow = begin()
     released_only(flow, run_id=1)
     flow.stack.world.calls.clear()
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     calls = compute_calls(flow)
     polls = Counter({method: count for method, count in calls.items() if method.endswith(".Wait")})
     assert sum((calls - polls).values()) == 5
@@ -110,9 +110,9 @@ def test_a_mutated_group_costs_five_calls_and_a_poll_for_each_operation(begin: B
 def test_nothing_is_written_when_nothing_is_to_be_done(begin: Begin) -> None:
     flow = begin()
     released_only(flow, run_id=1)
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     flow.stack.world.calls.clear()
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     assert writes(flow) == []
     lists = [method for method in compute_calls(flow) if "List" in method]
     assert lists == ["instance_templates.AggregatedList"]
@@ -135,10 +135,10 @@ def test_a_template_that_gke_sets_between_plan_and_act_is_not_overwritten(
 
     monkeypatch.setattr(flow.ports.compute, "begin_template", gke_is_faster)
     with pytest.raises(Busy, match="changed while it was looked at"):
-        mutate_group.handle(work(flow), flow.ports)
+        look_at_group.handle(work(flow), flow.ports)
     monkeypatch.undo()
     assert runs(flow, L4) == {None}
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     labels = kube_env(template(flow)).get("AUTOSCALER_ENV_VARS")
     assert labels is not None
     assert "team=second" in labels.reveal()
@@ -168,7 +168,7 @@ def test_two_candidates_for_gkes_template_are_refused_with_the_reason(begin: Beg
     issue(flow, lambda raw: told(raw, "one"), name="00000001")
     issue(flow, lambda raw: told(raw, "another"), name="00000002")
     flow.stack.world.calls.clear()
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     assert template(flow)["name"] == before
     (refusal,) = stored(flow, "refusals")
     assert refusal["kind"] == "ambiguous"
@@ -209,9 +209,9 @@ def test_regional_templates_of_gke_have_regional_copies(begin: Begin) -> None:
     table(flow, "compute.instanceTemplates")[f"{place}/instanceTemplates/{raw['name']}"] = regional
     manager["instanceTemplate"] = link
     manager["versions"] = [{**each, "instanceTemplate": link} for each in manager["versions"]]
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     assert f"/{place}/instanceTemplates/" in manager["instanceTemplate"]
     assert runs(flow, L4) == {None, 1}
     flow.stack.world.calls.clear()
-    mutate_group.handle(work(flow), flow.ports)
+    look_at_group.handle(work(flow), flow.ports)
     assert writes(flow) == []

@@ -24,6 +24,11 @@ from tests.services.conftest import Begin
 from tests.services.test_mutation import released_only, writes
 
 OTHERS = ("firestore", "pubsub")  # our own store and topics
+POOL = {"cluster": "serving", "machineType": "g2-standard-12", "accelerator": "nvidia-l4", "zone": "us-central1-a"}
+REBUILDING = {
+    "sourceImage": {"onChange": "rebuild", "referencePool": POOL},
+    "build": {"source": "gs://chaos-gpu-builds/packer.tar.gz", "zone": "us-central1-a"},
+}
 
 
 def ours(flow: Flow) -> list[str]:
@@ -37,7 +42,7 @@ def kinds(flow: Flow) -> set[str]:
 
 @pytest.mark.parametrize("has_release", [False, True], ids=["nothing is released", "an image is released"])
 def test_builds_pools_commands_and_ticks_write_nothing(begin: Begin, has_release: bool) -> None:
-    flow = begin(mode="observe", sourceImage={"onChange": "rebuild"})
+    flow = begin(mode="observe", **REBUILDING)
     if has_release:
         released_only(flow, run_id=7)
     flow.begin()
@@ -61,6 +66,8 @@ def test_builds_pools_commands_and_ticks_write_nothing(begin: Begin, has_release
     assert {"node pool changed", "build heard", "rollout"} <= kinds(flow)
     assert ("refusal" in kinds(flow)) == has_release
     assert stored(flow, "rollouts") == []
+    reasons = [each["reason"] for each in stored(flow, "refusals") if each["kind"] == "skew"]
+    assert has_release == any("would be requested; mode is observe" in each for each in reasons)
 
 
 def test_an_alert_writes_nothing_not_even_a_status(begin: Begin) -> None:

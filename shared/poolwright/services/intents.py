@@ -41,6 +41,10 @@ class Intent:
         """The key: one intent a thing at a time."""
         return self.decision.subject
 
+    def is_abandoned(self, *, now: float) -> bool:
+        """Whether it was begun so long ago that nobody can be at it."""
+        return now - self.decision.at >= OLD_SECONDS
+
 
 Happened = Callable[[Intent], bool]
 
@@ -110,9 +114,8 @@ def under_way(ports: Ports) -> list[Intent]:
 
 
 def abandoned(ports: Ports) -> list[Intent]:
-    """What was left behind long enough ago that nobody can be at it."""
-    old = ports.clock.now() - OLD_SECONDS
-    return [intent for intent in under_way(ports) if intent.decision.at <= old]
+    """What was left behind by whoever began it."""
+    return [intent for intent in under_way(ports) if intent.is_abandoned(now=ports.clock.now())]
 
 
 def _forget(ports: Ports, intent: Intent) -> None:

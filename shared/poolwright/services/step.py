@@ -52,9 +52,9 @@ def _take(work: Work, ports: Ports) -> Done:
 
         return change_target.handle(work, ports)
     if isinstance(work, GroupWork):
-        from poolwright.services import mutate_group
+        from poolwright.services import look_at_group
 
-        return mutate_group.handle(work, ports)
+        return look_at_group.handle(work, ports)
     if isinstance(work, ProvisionerWork):
         from poolwright.services import reconcile_provisioner
 
