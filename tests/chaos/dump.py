@@ -27,6 +27,9 @@ COLLECTIONS_OF_TIME = ("hints", "retention")  # what was asked for lately, and s
 # Records of messages that were heard: where a message never came, there is none.
 HEARD = ("alert", "build heard", "node pool changed")
 
+# Told beside what was done in the end: that somebody died between decision and effect, that a rollout had to wait.
+BESIDE = ("not done: ", "held: ")
+
 _TABLES_OF_TIME = re.compile(
     r"^(counters|pubsub\..*|compute\.(operations|requests|effects)|gke\.(operations|state|secrets)"
     r"|monitoring\.(timeSeries|states?)|kubernetes)$"
@@ -72,6 +75,7 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
             documents = {key: each for key, each in documents.items() if each["until"] > flow.now()}
         if collection == "records":
             kept = {key: each for key, each in documents.items() if heard or each["kind"] not in HEARD}
+            kept = {key: each for key, each in kept.items() if not each["what"].startswith(BESIDE)}
             sections["store records"] = sorted(_row(each) for each in kept.values())  # their keys are hashes
         else:
             sections[f"store {collection}"] = _lines(documents)
@@ -123,6 +127,10 @@ def _target(call: CallRecord) -> str:
 def _stripped(value: Any) -> Any:
     """Without ids and times."""
     if isinstance(value, dict):
+        if value.keys() >= {"group", "pool", "state", "reason"}:  # of a target: as its last look put it
+            value = {**value, "reason": ""}
+        if value.keys() >= {"outbox", "sequence"}:  # of a rollout, which counts its records
+            value = {**value, "sequence": 0}
         kept = {key: _stripped(each) for key, each in value.items() if not _FIELDS_OF_TIME.match(key)}
         return {_scrub(key): each for key, each in kept.items()}
     if isinstance(value, list):

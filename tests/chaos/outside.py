@@ -72,8 +72,8 @@ def _through_urllib3(around: Around, stack: ExitStack) -> None:
     @functools.wraps(real)
     def urlopen(pool: Any, method: str, url: str, *args: Any, **more: Any) -> Any:
         path = urlsplit(url).path
-        # Waiting for an operation is a POST that changes nothing: operations end by themselves.
-        effect = method not in ("GET", "HEAD") and not path.endswith("/wait")
+        # Some reads are POSTs; to wait for an operation changes nothing, as operations end by themselves.
+        effect = method not in ("GET", "HEAD") and not path.rpartition("/")[2].startswith(("list", "wait"))
         way: Way = "kubernetes" if path.startswith(("/api/", "/apis/")) else "google"
         return around(OutsideCall(f"{method} {path}", effect, way), lambda: real(pool, method, url, *args, **more))
 

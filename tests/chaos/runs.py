@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from localcloud.calls import CallRecord
 from tests.chaos import dump
-from tests.chaos.flows import Story
+from tests.chaos.flows import STORIES, Story
 from tests.chaos.ground import Ground
 from tests.chaos.harness import PERSON, Flow, Twist
 from tests.chaos.outside import OutsideCall
 from tests.chaos.processes import Kill
 
 Grounds = Callable[[str], Ground]
+# What takes long is tried in part, another part each day; CHAOS_TURN=n repeats a day's.
+TURN = int(os.environ.get("CHAOS_TURN", time.time() // 86400))
+THIRD = tuple(story for number, story in enumerate(STORIES) if number % 3 == TURN % 3)
 Dump = dict[str, list[str]]
 
 
@@ -29,11 +35,13 @@ class Struck:
 
 @dataclass
 class Clean:
-    """A clean run: its messages, and what it came to with and without the records of what was heard."""
+    """A clean run: its messages, all calls that the stand-in answered, and what it came to with and without the records
+    of what was heard."""
 
     story: Story
     ground: Ground
     messages: tuple[str, ...] = ()
+    calls: tuple[CallRecord, ...] = ()
     with_heard: Dump = field(default_factory=dict)
     without_heard: Dump = field(default_factory=dict)
 
@@ -41,6 +49,7 @@ class Clean:
         with self.ground.flow() as flow:
             play(self.story, flow)
             self.messages = tuple(str(each) for each in flow.delivered)
+            self.calls = tuple(flow.stack.world.calls)
             self.with_heard = dump.of(flow, heard=True)
             self.without_heard = dump.of(flow, heard=False)
 

@@ -9,20 +9,18 @@ import pytest
 
 from tests.chaos import dump
 from tests.chaos.flows import STORIES, Story
-from tests.chaos.runs import Clean, play
+from tests.chaos.runs import THIRD, TURN, Clean, play
 from tests.chaos.weather import Weather
 
-stories = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
-
-@stories
+@pytest.mark.parametrize("story", THIRD, ids=lambda story: story.name)
 def test_a_flow_ends_well_in_bad_weather(story: Story, clean: Callable[[Story], Clean]) -> None:
-    _expect_same_end(clean(story), seed=1)
+    _expect_same_end(clean(story), seed=TURN)
 
 
 @pytest.mark.slow
-@stories
-@pytest.mark.parametrize("seed", range(2, 12))
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+@pytest.mark.parametrize("seed", range(1, 6))
 def test_a_flow_ends_well_in_any_bad_weather(story: Story, seed: int, clean: Callable[[Story], Clean]) -> None:
     _expect_same_end(clean(story), seed=seed)
 
@@ -31,7 +29,7 @@ def _expect_same_end(clean: Clean, *, seed: int) -> None:
     weather = Weather(seed=seed)
     with clean.ground.flow(weather=weather) as flow:
         play(clean.story, flow)
-        print(f"seed {seed}: {dict(weather.seen)} at {len(flow.answers)} deliveries, {flow.dead_letters} dead letters")
+        print(f"seed {seed}: {dict(weather.seen)}, {len(flow.answers)} deliveries, {flow.dead_letters} dead letters")
         assert any(kind.endswith("after acting") for kind in weather.seen)
         difference = dump.difference(clean.with_heard, dump.of(flow, heard=True))
     assert not difference, f"{clean.story.name}, seed {seed}:\n{difference}"

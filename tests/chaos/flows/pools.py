@@ -9,9 +9,10 @@ from tests.chaos.flows.world import (
     GKE,
     L4,
     MANAGER,
-    image,
+    build,
     images_of_ours,
     made_by_us,
+    phase,
     release,
     runs,
     stored,
@@ -51,19 +52,20 @@ def a_pool_is_upgraded(flow: Flow) -> None:
 
 
 def what_nobody_needs_is_collected(flow: Flow) -> None:
-    """After a change of the pool nothing points at our former templates, and an older image has had its day."""
-    image(flow, run_id=1)
+    """A third image goes out: the templates of the first two have no group, and the first image has had its day."""
+    release(flow, run_id=1)
     release(flow, run_id=2)
     flow.begin()
-    before = templates(flow, L4)
-    flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), labels={"labels": {"team": "chaos"}})
-    flow.until(lambda: not before & templates(flow, L4), what="our templates on the new ones")
-    flow.until(lambda: not before & made_by_us(flow), what="the end of the former templates", minutes=300)
-    flow.until(lambda: images_of_ours(flow) == {"poolwright-chaos-2"}, what="the end of the older image", minutes=300)
+    build(flow, run_id=3)
+    flow.until(lambda: phase(flow, 3) == "done", what="the end of the rollout")
+    flow.until(lambda: made_by_us(flow) == templates(flow, L4), what="the end of older templates", minutes=300)
+    kept = {"poolwright-chaos-2", "poolwright-chaos-3"}
+    flow.until(lambda: images_of_ours(flow) == kept, what="the end of the oldest image", minutes=300)
 
 
 STORIES = (
     Story("a pool is created", "rollouts", a_pool_is_created),
     Story("a pool is changed", "rollouts", a_pool_is_changed),
+    Story("what nobody needs is collected", "collecting", what_nobody_needs_is_collected),
     Story("a pool is upgraded", "rollouts", a_pool_is_upgraded),
 )
