@@ -18,7 +18,9 @@ def noted(before: Rollout, after: Rollout, *, now: float, cause: str, held: bool
     if was == is_now and not held:
         return silent
     what = f"held: {after.current.name}" if held else _what(before, after)
-    return entered(silent, now=now, cause=cause, what=what, why=after.reason, before=was, after=is_now)
+    return entered(
+        silent, now=now, cause=cause, what=what, why=after.reason, requester=after.requester, before=was, after=is_now
+    )
 
 
 def entered(
