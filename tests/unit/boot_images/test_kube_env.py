@@ -232,6 +232,15 @@ def test_of_a_repeated_key_the_last_counts_and_is_the_one_replaced() -> None:
             "--register-with-taints=k=v:NoSchedule,k=w:NoExecute",
         ),
         ("NODE_LABELS", "a=b", "c=d", "a=b,c=d"),
+        ("KUBELET_ARGS", "'--node-labels=a=b  --v=2'", "--node-labels=c=d", "--node-labels=a=b,c=d  --v=2"),
+        ("KUBELET_ARGS", '"--v=2\\n--node-labels=a=b"', "--node-labels=c=d", "--v=2\n--node-labels=a=b,c=d"),
+        (
+            "KUBELET_ARGS",
+            "--node-labels=a=b --node-labels=c=d",
+            "--node-labels=c=d",
+            "--node-labels=a=b --node-labels=c=d",
+        ),
+        ("KUBELET_ARGS", "--node-labels=a=b, --v=2", "--node-labels=c=d", "--node-labels=a=b,c=d --v=2"),
     ],
 )
 def test_an_item_is_put_into_a_list_once(key: str, before: str, item: str, after: str) -> None:
@@ -247,7 +256,9 @@ def test_an_item_is_put_into_a_list_once(key: str, before: str, item: str, after
     ("key", "before", "item", "complaint"),
     [
         ("KUBELET_ARGS", "--max-pods=110", "--max-pods=64", "holds --max-pods already, with another value"),
+        ("KUBELET_ARGS", "--max-pods=64 --max-pods=110", "--max-pods=64", "holds --max-pods already"),
         ("KUBELET_ARGS", "--node-labels=a=b", "--node-labels=a=c", "--node-labels holds a already"),
+        ("KUBELET_ARGS", "--node-labels=x=y --node-labels=a=b", "--node-labels=a=c", "--node-labels holds a already"),
         (
             "AUTOSCALER_ENV_VARS",
             "node_taints=k=v:NoSchedule",
