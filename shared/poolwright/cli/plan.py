@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import typer
 
-from poolwright.cli import options, screen, session
+from poolwright.cli import options, reasons, screen, session
 from poolwright.cli.options import EnvOption, GroupsOption, OutputOption, RunIdOption
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from poolwright.services.plan_groups import Plan, Planned, Side
 
 app = typer.Typer()
-_GKE_HASH = re.compile(r"-[0-9a-f]{8}\b")  # in which the names of one pool's groups and templates differ
 _STYLE = {"change": "changed", "right": "good", "refused": "refused"}
 
 
@@ -81,30 +79,13 @@ def _side(side: Side) -> str:
 
 
 def _reasons(found: Plan) -> Iterator[RenderableType]:
-    """Why groups are refused, and what else to know of them; groups of a pool that share a reason share a line."""
-    said: dict[tuple[str, str], tuple[str, list[str]]] = {}
-
-    def say(kind: str, reason: str, group: str) -> None:
-        said.setdefault((kind, _GKE_HASH.sub("", reason)), (reason, []))[1].append(group)
-
-    for each in found.groups:
-        if each.verdict == "refused":
-            say(each.refusal, each.why, each.group)
-        for note in each.notes:
-            say("note", note, each.group)
-    for name in found.missing_clusters:
-        say("missing", f"GKE knows no {name}; correct the environment's file, or take the cluster out.", "")
-    if not said:
-        return
-    yield ""
-    table = screen.table("", "", show_header=False)
-    for (kind, _), (reason, groups) in said.items():
-        table.add_row(screen.text(kind, "refused"), screen.text(reason))
-        others = [name for name in groups if name and name not in reason]
-        if others:
-            also = "So it is with " if len(others) < len(groups) else ""
-            table.add_row("", screen.text(f"{also}{screen.listed(others)}", "quiet"))
-    yield table
+    """Why groups are refused, and what else to know of them."""
+    refused = [(each.refusal, each.why, each.group) for each in found.groups if each.verdict == "refused"]
+    noted = [("note", note, each.group) for each in found.groups for note in each.notes]
+    if refused or noted:
+        yield ""
+        yield reasons.table([*refused, *noted])
+    yield from map(screen.missing, found.missing_clusters)
 
 
 def _differences(found: Plan) -> Iterator[RenderableType]:

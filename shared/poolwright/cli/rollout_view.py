@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from poolwright.cli import screen
+from poolwright.cli import reasons, screen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -72,14 +72,9 @@ def _gates(found: RolloutSeen) -> Iterator[RenderableType]:
 def _trouble(found: RolloutSeen) -> Iterator[RenderableType]:
     """Why groups are not where they should be."""
     groups = [group for wave in found.waves for group in wave.groups if group.state in _TROUBLE]
-    for group in groups:
+    if groups:
         yield ""
-        state = screen.text(group.state, _STATES[group.state])
-        yield screen.beside(state, screen.text(_with_name(group)))
-
-
-def _with_name(group: GroupSeen) -> str:
-    return group.reason if group.group in group.reason else f"{group.group}: {group.reason}"
+        yield reasons.table((group.state, group.reason, group.group) for group in groups)
 
 
 def _mark(wave: WaveSeen) -> tuple[str, str]:

@@ -105,9 +105,14 @@ def two_lines(first: str, second: str) -> RenderableType:
 
 def indented(content: str, *, style: str = "", by: int = 2) -> RenderableType:
     """A paragraph whose folded lines stay indented."""
+    return aside(text(content, style), by=by)
+
+
+def aside(what: RenderableType, *, by: int = 2) -> RenderableType:
+    """The same for anything."""
     from rich.padding import Padding
 
-    return Padding(text(content, style), (0, 0, 0, by), expand=False)
+    return Padding(what, (0, 0, 0, by), expand=False)
 
 
 def labelled(label: str, content: str, *, style: str = "refused") -> RenderableType:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import typer
 
-from poolwright.cli import options, rollout_view, screen, session
+from poolwright.cli import options, reasons, rollout_view, screen, session
 from poolwright.cli.options import EnvOption, OutputOption
 
 if TYPE_CHECKING:
@@ -69,14 +68,8 @@ def _not_on(found: Status) -> Iterator[RenderableType]:
         return
     yield ""
     yield screen.text("not on the released run" if found.released_run_id else "left as they are", "quiet")
-    table = screen.table("", "", "", show_header=False)
-    for (cluster, pool, kind, reason), members in groupby(
-        found.not_on, key=lambda each: (each.cluster, each.pool, each.kind, each.reason)
-    ):
-        groups = [each.group for each in members]
-        what = groups[0] if len(groups) == 1 else f"{cluster}/{pool}, {len(groups)} groups"
-        table.add_row(f"  {what}", screen.text(kind, "refused"), screen.text(reason))
-    yield table
+    said = [(each.kind, f"{each.reason}.".replace("..", "."), each.group) for each in found.not_on]
+    yield screen.aside(reasons.table(said))
 
 
 def _old_nodes(found: Status) -> Iterator[RenderableType]:
