@@ -170,15 +170,16 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
             among = self.targets
         else:
             return ()
-        return tuple(target for target in among if self._left(target))
+        return tuple(target for target in among if self.left_at(target))
 
     def left_to_do(self, target: Target) -> Todo:
         """What is still to be done at one target. A wave is given up at its first failure, so `failed` is settled."""
         if self.phase == "mutating" and all(each.group != target.group for each in self.current.targets):
             return ""
-        return self._left(target)
+        return self.left_at(target)
 
-    def _left(self, target: Target) -> Todo:
+    def left_at(self, target: Target) -> Todo:
+        """The same, of a target that is known to be of this phase: no search among a thousand."""
         whole = self.policy.node_policy == "new-nodes-only" or target.replaced
         if self.finished and target.state in ("changing", "going back"):
             return "look"

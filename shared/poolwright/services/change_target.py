@@ -187,7 +187,7 @@ def _tell(ports: Ports, rollout: Rollout, target: Target) -> None:
     if target.state != "failed":
         for group in (*groups[here + 1 :], *groups[:here]):
             other, _ = progress.load(ports, rollout, group)
-            if rollout.left_to_do(other):
+            if rollout.left_at(other):
                 return
-    if not rollout.left_to_do(target):
+    if not rollout.left_at(target):
         publish(ports, rollout_work(rollout.id, cause=f"{target.group} is {target.state}"))
