@@ -26,7 +26,9 @@ from poolwright.services.ports import Ports
 ROOT = Path(__file__).resolve().parents[2]
 WORLDS = ROOT / "localcloud" / "worlds"
 PYTHON = ROOT / "build" / "functions-venv" / "bin" / "python"
-COLLECTIONS = ("builds", "environments", "leases", "provisioners", "records", "refusals", "rollouts")
+COLLECTIONS = (
+    "builds", "control", "environments", "leases", "provisioners", "records", "refusals", "rollouts", "runs", "targets",
+)  # fmt: skip
 PATIENCE_SECONDS = 30.0
 
 Kind = Literal["embedded", "official"]
