@@ -66,7 +66,7 @@ def _gates(found: RolloutSeen) -> Iterator[RenderableType]:
                 gate.gate, screen.text(gate.verdict, _VERDICTS[gate.verdict]), screen.text(gate.reason, "quiet")
             )
         yield ""
-        yield table
+        yield screen.aside(table)
 
 
 def _trouble(found: RolloutSeen) -> Iterator[RenderableType]:
@@ -74,7 +74,7 @@ def _trouble(found: RolloutSeen) -> Iterator[RenderableType]:
     groups = [group for wave in found.waves for group in wave.groups if group.state in _TROUBLE]
     if groups:
         yield ""
-        yield reasons.table((group.state, group.reason, group.group) for group in groups)
+        yield screen.aside(reasons.table((group.state, group.reason, group.group) for group in groups))
 
 
 def _mark(wave: WaveSeen) -> tuple[str, str]:
