@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -9,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
+from localcloud.compute import refusals
+from localcloud.compute.vms import Vms
 from poolwright.boot_images.exclusion import Exclusion
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.events.rollout_command import RolloutCommand
@@ -16,7 +19,7 @@ from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import decode
 from poolwright.services import progress, rollout_command
 from poolwright.verdicts import Refused
-from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, groups, image, phase, rollout, runs, stored, table
+from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, PROJECT, groups, image, phase, rollout, runs, stored, table
 from tests.chaos.harness import Flow
 from tests.services.conftest import Begin
 
@@ -178,6 +181,40 @@ class TestACanaryNode:
         until(flow, 1, "done")
         names = {each["what"] for each in stored(flow, "records") if "decided on" in each["what"]}
         assert len(names) > 2
+
+    def test_whose_name_a_foreign_vm_has_gets_another_one(self, begin: Begin) -> None:
+        flow = begin()
+        image(flow, run_id=1)
+        first = min(groups(flow, L4), key=lambda each: str(each["zone"]))
+        taken = f"{first['baseInstanceName']}-{hashlib.sha256(b'chaos-1').hexdigest()[:4]}"
+        path = f"projects/{PROJECT}/zones/{last_part(first['zone'])}/instances/{taken}"
+        body = {"name": taken, "id": "1", "status": "RUNNING", "disks": [], "selfLink": path}
+        flow.there(lambda: table(flow, "compute.instances").update({path: body}))
+        order(flow, "start")
+        flow.until(lambda: rollout(flow, 1)["tries"] == 1, what="a name that was given up")
+        assert rollout(flow, 1)["reason"] == (
+            f"canary is unproven: {taken} is the name of a VM that is not of its group"
+        )
+        until(flow, 1, "done")
+        assert rollout(flow, 1)["proved"] not in ("", taken)
+
+    def test_that_cannot_be_made_for_another_reason_is_a_failed_gate(
+        self, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flow = begin()
+        image(flow, run_id=1)
+        make = Vms.make
+
+        def refuse(self: Vms, zone: str, body: Any) -> Any:
+            raise refusals.invalid("resource.disks[0].type", "pd-gone", "The disk type is not there.")
+
+        monkeypatch.setattr(Vms, "make", refuse)
+        order(flow, "start")
+        flow.until(lambda: phase(flow, 1) in ("rolling back", "rolled back"), what="the gate")
+        monkeypatch.setattr(Vms, "make", make)
+        until(flow, 1, "rolled back")
+        assert "could not be made" in rollout(flow, 1)["reason"]
+        assert runs(flow, L4) == {None}
 
     def test_that_somebody_deletes_is_made_again_under_another_name(self, begin: Begin) -> None:
         flow = begin()
