@@ -183,11 +183,10 @@ def roll_out(stage: Served) -> Ran:
     while (phase := stage.rollout().get("phase")) != "done":
         if phase not in (None, "mutating", "verifying", "baking") or time.perf_counter() - began > GIVE_UP_SECONDS:
             raise SystemExit(f"the rollout of {groups} groups did not end well: {stage.rollout().get('reason')}")
-        changed = stage.changed() / groups
-        for part in (0.1, 0.5):
-            if changed >= part and part not in memory:
-                memory[part] = max(map(resident, stage.step_workers()))
-        time.sleep(0.1)
+        left = [part for part in (0.1, 0.5) if part not in memory]
+        changed = stage.changed() / groups if left else 1.0
+        memory |= {part: max(map(resident, stage.step_workers())) for part in left if changed >= part}
+        time.sleep(0.2)
     seconds = time.perf_counter() - began
     memory[1.0] = max(map(resident, stage.step_workers()))
     after, calls = _cpu(stage), stage.calls()
