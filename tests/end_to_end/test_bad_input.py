@@ -104,6 +104,8 @@ REFUSED = {
     "a run without image": command(action="start", environment="demo", runId=4711, where="runId"),
     "a run id that is text": command(action="start", environment="demo", runId="1", where="runId"),
     "an unknown rollout": command(action="pause", environment="demo", rollout="demo-4711", where="rollout"),
+    "a notification that is not JSON": Bad("notifications", "notify", bare("hello"), "message.data"),
+    "a notification of a number": Bad("notifications", "notify", bare({"environment": "demo", "key": 7}), "key"),
     "a build for an unknown environment": Bad(
         "cloud-builds", "image_built", build("substitutions._ENV", "nowhere"), "substitutions._ENV"
     ),
@@ -287,7 +289,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize(
-    "function", ["image_built", "node_pool_changed", "gpu_alert", "rollout_command", "step", "tick"]
+    "function", ["image_built", "node_pool_changed", "gpu_alert", "rollout_command", "step", "tick", "notify"]
 )
 def test_an_envelope_that_no_pubsub_makes_is_refused_by_every_function(quiet: Quiet, function: str, case: str) -> None:
     body, where = BROKEN[case]
