@@ -11,6 +11,7 @@ from poolwright.boot_images.kube_env import KubeEnv
 from poolwright.boot_images.kubelet_config import KubeletConfigError
 from poolwright.boot_images.substitutions import (
     KUBELET_CONFIG,
+    KubeEnvChanges,
     KubeletConfigChanges,
     SubstitutionError,
     Substitutions,
@@ -79,18 +80,27 @@ def _in_metadata(wanted: Substitutions) -> Iterator[tuple[str, str]]:
 
 
 def _in_labels(wanted: Substitutions) -> Iterator[tuple[str, str]]:
-    for key, value in wanted.labels.items():
+    labels = [(f"labels.{key}", key, value) for key, value in wanted.labels.items()]
+    for path, key, value in (*labels, *_appended(wanted.kube_env)):
         if not _kubelet_may_set(key):
-            text = f"The kubelet refuses to register its node with the label {key}; take a prefix of your own."
-            yield f"labels.{key}", text
+            yield path, f"The kubelet refuses to register its node with the label {key}; take a prefix of your own."
         if not _legal(key, value):
-            yield f"labels.{key}", f"Kubernetes allows no label {key} with this value."
+            yield path, f"Kubernetes allows no label {key} with this value."
     for place, taint in enumerate(wanted.taints):
         if not _legal(taint.key, taint.value):
             yield f"taints[{place}]", f"Kubernetes allows no taint {taint.key} with this value."
     for (key, effect), count in Counter((taint.key, taint.effect) for taint in wanted.taints).items():
         if count > 1:
             yield "taints", f"There are {count} taints {key} of effect {effect}; a node has one."
+
+
+def _appended(changes: KubeEnvChanges) -> Iterator[tuple[str, str, str]]:
+    """Where, key and value of the labels that nodes get through kube-env itself."""
+    for name, argument in (("KUBELET_ARGS", "--node-labels="), ("NODE_LABELS", "")):
+        for place, item in enumerate(changes.append.get(name, ())):
+            for label in item.removeprefix(argument).split(",") if item.startswith(argument) else ():
+                key, _, value = label.partition("=")
+                yield f"kubeEnv.append.{name}[{place}]", key, value
 
 
 def _legal(key: str, value: str) -> bool:

@@ -136,6 +136,16 @@ def test_what_will_not_do_is_told_with_its_path_and_what_would(
         ({"metadata": {"a b": "x"}}, "metadata.a b", "no key of metadata"),
         ({"metadata": {"a": "x" * 262145}}, "metadata.a", "more than 262144"),
         ({"labels": {"kubernetes.io/x": "y"}}, "labels.kubernetes.io/x", "kubelet refuses"),
+        (
+            {"kubeEnv": {"append": {"KUBELET_ARGS": ["--v=3", "--node-labels=a.example/b=c,kubernetes.io/x=y"]}}},
+            "kubeEnv.append.KUBELET_ARGS[1]",
+            "kubelet refuses",
+        ),
+        (
+            {"kubeEnv": {"append": {"NODE_LABELS": ["x=not legal!"]}}},
+            "kubeEnv.append.NODE_LABELS[0]",
+            "allows no label",
+        ),
         ({"labels": {"a..b/x": "y"}}, "labels.a..b/x", "allows no label"),
         ({"labels": {"x": "not legal!"}}, "labels.x", "allows no label"),
         ({"taints": [{"key": "x y", "effect": "NoSchedule"}]}, "taints[0]", "allows no taint"),
