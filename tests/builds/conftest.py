@@ -25,7 +25,7 @@ from poolwright.adapters.gke import KubernetesEngine
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.environments import Environment
-from poolwright.services.ports import Ports
+from poolwright.services.ports import Ports, Weather
 from tests.chaos.harness import EventLoop, SimulatedClock
 
 HERE = Path(__file__).parent
@@ -59,9 +59,11 @@ class Died(BaseException):
 
 @dataclass
 class Process:
-    """A process by its calls to what is outside: it dies before or after the call with this number, if any has it."""
+    """A process by its calls to what is outside: it dies before or after the call with this number, if any has it; or,
+    in `weather`, that call fails and the process goes on."""
 
     dies: tuple[int, str] | None = None
+    weather: bool = False
     calls: list[str] = field(default_factory=list)
     dead: bool = False
 
@@ -77,6 +79,8 @@ class Process:
         return answer
 
     def _die(self, now: bool) -> None:
+        if now and self.weather:
+            raise Weather("the line is bad")
         if now:
             self.dead = True
             raise Died

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import yaml
 
 from poolwright.references import last_part
 from poolwright.services import image_built, request_build, runs, stop
+from poolwright.services.ports import Weather
 from poolwright.services.request_build import Requested
 from poolwright.verdicts import Busy, Refused
 from tests.builds.conftest import BUILDER, PROJECT, ROOT, Cloud, Died, Process, environment, processes
@@ -130,6 +132,20 @@ def test_a_process_that_dies_anywhere_leaves_one_build_of_one_run(cloud: Cloud) 
             ("dev-1", f"build {build['id']} submitted"),
         ]
     assert died > 20
+
+
+def test_weather_anywhere_leaves_one_build_for_whoever_asks_again_at_once(cloud: Cloud) -> None:
+    for process in processes(lambda process: ask(cloud, process), begin=cloud.begin):
+        process.weather = True
+        with suppress(Weather):  # what gives the lease back may fail too, when all is done
+            ask(cloud, process)
+        try:
+            done = ask(cloud)
+        except Busy:  # the lease could not be given back
+            cloud.advance(LEASE_SECONDS)
+            done = ask(cloud)
+        assert [build["id"] for build in cloud.builds] == [done.build_id], process.dies
+        assert [run.run_id for run in runs.all_of(cloud.ports(), "dev")] == [1]
 
 
 def test_a_tick_submits_what_was_decided_by_somebody_who_died(cloud: Cloud) -> None:
