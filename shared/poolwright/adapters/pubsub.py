@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from poolwright.adapters.google_access import GoogleAccess
-from poolwright.adapters.google_errors import TIMEOUT, translated
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 
 HOST = "pubsub.googleapis.com"
+PUBLISH_RETRY = READ_RETRY  # a repeated publish is a doubled message, which is nothing new to anybody
 _MESSAGES_A_CALL = 1000  # https://cloud.google.com/pubsub/quotas#resource_limits
 
 
@@ -44,5 +45,6 @@ class PubSub:
     def _publish(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[str]:
         name = topic if "/" in topic else f"projects/{self._project}/topics/{topic}"
         bodies = [{"data": data, "attributes": dict(attributes)} for data, attributes in messages]
-        answer = self._client.publish(request={"topic": name, "messages": bodies}, retry=None, timeout=TIMEOUT)
+        request = {"topic": name, "messages": bodies}
+        answer = self._client.publish(request=request, retry=PUBLISH_RETRY, timeout=TIMEOUT)
         return [str(each) for each in answer.message_ids]
