@@ -22,6 +22,7 @@ from poolwright.services import ports
 from tests.chaos.outside import OutsideCall
 
 Kind = Literal["403", "429", "503", "silence"]
+STORE_SHARE = 0.05
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _REASONS = {"403": "rateLimitExceeded", "429": "rateLimitExceeded", "503": "backendError"}
 _KUBERNETES_REASONS = {"429": "TooManyRequests", "503": "ServiceUnavailable"}
@@ -34,7 +35,11 @@ _CODES = {
 
 
 class Weather:
-    """An `Around` of the boundary. `share` of the calls fail, half of those after they have acted. `seen` counts."""
+    """An `Around` of the boundary. `share` of the calls fail, half of those after they have acted. `seen` counts.
+
+    Of the store only what its adapter lets through: reads are tried again there, so they come through; of the writes,
+    which are tried once, a twentieth fails.
+    """
 
     def __init__(self, *, seed: int, share: float = 0.2) -> None:
         self._dice = random.Random(seed)
@@ -42,7 +47,8 @@ class Weather:
         self.seen: Counter[str] = Counter()
 
     def __call__(self, call: OutsideCall, make: Callable[[], Any]) -> Any:
-        if self._dice.random() >= self._share:
+        share = self._share if call.way != "store" else STORE_SHARE if call.effect else 0.0
+        if self._dice.random() >= share:
             return make()
         kind = self._dice.choice(KINDS)
         acts = self._dice.random() < 0.5
