@@ -55,7 +55,9 @@ def handle(work: RetentionWork, ports: Ports) -> Done:
     unnamed = _unnamed(ports, environment, seen)
     if unnamed is None:
         _remember(ports, environment, stored, since=stored.body["since"] if stored else {}, at=now)
-        return Done(f"{environment.name}: nothing goes, for some place does not answer")
+        unsure = ", ".join(str(ref) for ref in seen.missing)
+        why = f"GKE knows no {unsure}, which its file names" if unsure else "some place does not answer"
+        return Done(f"{environment.name}: nothing goes, for {why}")
     known: dict[str, float] = stored.body["since"] if stored else {}
     since = {each.name: known.get(each.name, now) for each in unnamed}
     due = [each for each in unnamed if now - since[each.name] >= environment.retention.grace_seconds]
