@@ -105,6 +105,7 @@ def test_the_reference_pool_is_created_checked_fetched_and_deleted(operator: Ope
     assert "dev has no reference pool. Create it first: poolwright reference create --env dev." in missing.err
     for _ in range(2):
         assert operator.make("create-test-ref-node-pool", ENV="dev").status == 0
+    assert "The reference pool of serving is still there" in operator.make("tidy", ENV="dev").out
     checked = operator.make("check-latest-source-image", ENV="dev")
     assert "They agree: no build is due." in checked.out
     assert BASE in checked.out
@@ -115,6 +116,9 @@ def test_the_reference_pool_is_created_checked_fetched_and_deleted(operator: Ope
         assert operator.make("delete-test-ref-node-pool", ENV="dev").status == 0
     pools = operator.json("pools", "--env", "dev")["pools"]
     assert "poolwright-reference" not in {each["pool"] for each in pools}
+    tidied = operator.make("tidy", ENV="dev")
+    assert tidied.status == 0, tidied.err
+    assert tidied.out == "dev: 0 templates and images are gone, 0 were due.\n"
 
 
 def test_help_groups_the_targets(operator: Operator) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.end_to_end.deployed import Deployed, deployed, eventually
-from tests.end_to_end.operator import Operator, image, world
+from tests.end_to_end.operator import BASE, Operator, image, world
 
 Json = dict[str, Any]
 
@@ -24,7 +25,12 @@ def running(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def operator(running: Deployed) -> Operator:
-    environments = running.stage.folder / "environments"
+    told = yaml.safe_load((running.stage.folder / "environments" / "demo.yaml").read_text("utf-8"))
+    environments = running.stage.folder / "operator"
+    build = {"source": "gs://acme/packer.tar.gz", "zone": "us-central1-a"}
+    environments.mkdir()
+    told |= {"sourceImage": {"image": BASE}, "build": build}
+    (environments / "demo.yaml").write_text(yaml.safe_dump(told), "utf-8")
     return Operator(
         running.stage.manifest["env"] | {"POOLWRIGHT_ENVIRONMENTS": str(environments), "PATH": "/usr/bin:/bin"}
     )
@@ -119,6 +125,18 @@ def test_commands_of_a_stopped_system_wait_for_nobody(running: Deployed, operato
     assert "poolwright is stopped since" in said.err
     assert "lunch" in said.err
     operator.json("resume")
+
+
+def test_a_build_is_asked_for_by_make_and_waited_for(running: Deployed, operator: Operator) -> None:
+    refused = operator.make("build-boot-disk", ENV="demo", RUN_ID="7")
+    assert refused.status != 0
+    assert "7 is not the next: the next run of demo is 3. Use 3, or leave it out." in refused.err
+    asked = operator.make("build-boot-disk", ENV="demo", RUN_ID="3")
+    assert asked.status == 0, asked.err
+    assert f"run 3 is being built on {BASE}: build " in asked.out
+    waited = operator.json("build", "--env", "demo", "--run-id", "3", "--wait")
+    assert (waited["runId"], waited["state"]) == (3, "built")
+    assert operator.json("images", "--env", "demo")["images"][0]["runId"] == 3
 
 
 def test_nothing_was_refused_on_the_way(running: Deployed) -> None:
