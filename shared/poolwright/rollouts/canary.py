@@ -91,7 +91,8 @@ def named(rollout: Rollout, target: Target, node: str) -> Rollout:
 
 def made(rollout: Rollout, *, now: float) -> Rollout:
     """The rollout once its canary node was asked for."""
-    return msgspec.structs.replace(rollout, canary_time=now, reason=f"canary node {rollout.canary} was asked for")
+    reason = f"{rollout.current.name} is unproven: canary node {rollout.canary} was asked for"
+    return msgspec.structs.replace(rollout, canary_time=now, reason=reason)
 
 
 def given_up(rollout: Rollout, reason: str, *, now: float) -> Rollout:

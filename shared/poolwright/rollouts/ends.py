@@ -38,6 +38,13 @@ def failed(rollout: Rollout, reason: str) -> Rollout:
     return msgspec.structs.replace(judged, phase=phase, asked_time=0, reason=reason)
 
 
+def superseded(rollout: Rollout, by: str) -> Rollout:
+    """The rollout once a newer one took its place."""
+    return msgspec.structs.replace(
+        rollout, phase="superseded", paused=False, asked_time=0, superseded_by=by, reason=f"superseded by {by}"
+    )
+
+
 def rolled_back(rollout: Rollout) -> Rollout:
     """The rollout once nothing is left to put back; what could not be is named."""
     stuck = [target for target in rollout.targets if target.state == "stuck"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from poolwright import environments
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.environments import Environment
 from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.references import GroupRef
-from poolwright.rollouts import canary, commands, outbox, steps
+from poolwright.rollouts import canary, commands, ends, outbox, steps
 from poolwright.rollouts.rollout import Phase, Rollout, decode, encode
 from poolwright.services import leases, progress, released, start_rollout
 from poolwright.services.ports import Conflict, Ports
@@ -44,22 +42,13 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         lease = leases.of_group(GroupRef.parse(rollout.canary_group))
         leases.take(ports, lease, holder=rollout.id, seconds=leases.LONG_SECONDS)
     now = ports.clock.now()
-    rivals = Rivals() if rollout.finished else _rivals(ports, rollout)
     live = rollout if rollout.phase in QUIET else progress.merged(ports, rollout)
-    held = False
-    if rivals.newer is not None:
-        why = f"superseded by {rivals.newer.id}"
-        after = msgspec.structs.replace(
-            live, phase="superseded", paused=False, asked_time=0, superseded_by=rivals.newer.id, reason=why
-        )
-        again = True
+    step = _decide(ports, environment, live, now=now)
+    if isinstance(step, steps.Wait):
+        after, again = live if rollout.finished else rollout, False
     else:
-        step = _decide(ports, environment, live, rivals, now=now)
-        held = isinstance(step, steps.Hold) and step.decided
-        if isinstance(step, steps.Wait):
-            after, again = live if rollout.finished else rollout, False
-        else:
-            after, again = _act(ports, environment, live, step)
+        after, again = _act(ports, environment, live, step)
+    held = isinstance(step, steps.Hold) and step.decided
     after = outbox.noted(rollout, after, now=now, cause=work.cause, held=held)
     if after == rollout:
         return Done(f"{rollout.id}: {after.reason}")
@@ -87,7 +76,10 @@ def _rivals(ports: Ports, rollout: Rollout) -> Rivals:
     return Rivals(newer=newer[-1] if newer else None, older=older[0] if older else None)
 
 
-def _decide(ports: Ports, environment: Environment, live: Rollout, rivals: Rivals, *, now: float) -> steps.Step:
+def _decide(ports: Ports, environment: Environment, live: Rollout, *, now: float) -> steps.Step:
+    rivals = Rivals() if live.finished else _rivals(ports, live)
+    if rivals.newer is not None:
+        return steps.Become(ends.superseded(live, rivals.newer.id))
     seen, closed, behind = None, "", ""
     if steps.looks_at_nodes(live):
         from poolwright.services import canary_node, evidence
