@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a careful operator does by hand, one instance group after the other: look at the group and at the template it is
-# on, make a copy of that template with the new boot image and the changed kube-env, point the group at the copy, and look
-# again whether it is. Each step is one gcloud command, and each waits for its operation as gcloud does.
+# on, make a copy of that template with the new boot image and the changed kube-env, look whether the copy has them, point
+# the group at it, and look whether it is. Each step is one gcloud command, and waits for its operation as gcloud does.
 #
 #     bench/gcloud_rollout.sh IMAGE GROUP=ZONE...
 #
@@ -41,6 +41,11 @@ for each in "$@"; do
     --tags "$(of '.tags.items | join(",")')" --service-account "$(of '.serviceAccounts[0].email')" \
     --scopes "$(of '.serviceAccounts[0].scopes | join(",")')" --maintenance-policy TERMINATE --can-ip-forward \
     --metadata-from-file "$(IFS=,; echo "${files[*]}")" >/dev/null
+
+  gcloud compute instance-templates describe "$made" --format json >"$folder/made.json"
+  jq -j '.properties.metadata.items[] | select(.key == "kube-env") | .value' "$folder/made.json" |
+    cmp -s - "$folder/metadata/kube-env" || { echo "$made has another kube-env" >&2; exit 1; }
+  [[ $(jq -r '.properties.disks[0].initializeParams.sourceImage' "$folder/made.json") == */"$image" ]]
 
   "${groups[@]}" set-instance-template "$group" --zone "$zone" --template "$made" >/dev/null
 

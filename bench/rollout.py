@@ -41,7 +41,8 @@ from poolwright.adapters.sqlite_store import SqliteStore
 
 GROUPS, GROWTH = 100, (10, 30, 100, 300, 1000)
 BY_HAND_AIM, CRITICAL_AIM, GROWTH_AIM, FLAT_AIM = 50, 2.0, 1.1, 1.2
-INSTANCES, CONCURRENCY = 3, 80  # Cloud Run's default: https://cloud.google.com/run/docs/about-concurrency
+INSTANCES = 2
+CONCURRENCY = 80  # Cloud Run's default (https://cloud.google.com/run/docs/about-concurrency)
 # Calls one after the other: at a group, to GKE, two reads, insert and patch; in a wave besides, the image and one list
 # of groups; for the canary node, its name, its making, its boot disk, its members and its going.
 AT_A_GROUP, IN_A_WAVE, FOR_THE_CANARY = 5, 2, 5
@@ -186,7 +187,7 @@ def roll_out(stage: Served) -> Ran:
         left = [part for part in (0.1, 0.5) if part not in memory]
         changed = stage.changed() / groups if left else 1.0
         memory |= {part: max(map(resident, stage.step_workers())) for part in left if changed >= part}
-        time.sleep(0.2)
+        time.sleep(0.1)
     seconds = time.perf_counter() - began
     memory[1.0] = max(map(resident, stage.step_workers()))
     after, calls = _cpu(stage), stage.calls()
