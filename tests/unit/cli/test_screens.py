@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,6 +18,7 @@ from poolwright.services.rollout_seen import GateSeen, GroupSeen, RolloutSeen, W
 from poolwright.settings import BadSetting
 from poolwright.verdicts import Irrelevant, Refused
 
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----"
 
 
@@ -127,3 +131,13 @@ def test_an_error_is_a_sentence_and_what_to_do(error: Exception, says: str) -> N
 @pytest.mark.parametrize("kind", [Missing, Weather, ValueError])
 def test_an_error_that_quotes_a_secret_is_told_without_it(kind: Callable[[str], Exception]) -> None:
     assert "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" not in failures.explain(kind(f"metadata {SECRET} is not allowed"))
+
+
+def test_a_log_level_tells_more_of_a_failure_and_a_wrong_one_does_no_harm() -> None:
+    for level, more in (("DEBUG", True), ("loud", False), ("", False)):
+        env = {"PYTHONPATH": "shared", "POOLWRIGHT_LOG_LEVEL": level, "POOLWRIGHT_ENVIRONMENTS": "/nowhere"}
+        command = [sys.executable, "-m", "poolwright.cli", "plan", "--env", "dev"]
+        said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        assert said.returncode == 1
+        assert said.stderr.splitlines()[-1].startswith("poolwright: /nowhere: no environment file there")
+        assert ("Traceback" in said.stderr) is more
