@@ -25,11 +25,13 @@ MOST_EVICTIONS = 100  # a step
 
 class Since(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member, and since when (seconds since the epoch); 0 for a surge member that is named and not yet asked for.
-    `turn`: the how-manieth it is of those taken into hand, so that taking it again is another matter."""
+    `turn`: the how-manieth it is of those taken into hand, so that taking it again is another matter; `asked`: whether
+    its pods were asked to leave, since when their time runs."""
 
     name: str
     at: float
     turn: int = 0
+    asked: bool = False
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -217,7 +219,7 @@ def _finish(
             return step
         if step is None:
             empty.append(member.name)
-        elif now - each.at > rules.drain_seconds:
+        elif now - each.at > rules.drain_seconds and (each.asked or isinstance(step, Wait)):
             late.append(
                 f"node {member.name} is not empty after {rules.drain_seconds:.0f} s: {_obstacle(member, rules)}"
             )
@@ -305,3 +307,13 @@ def _what_is_awaited(memory: Memory, here: dict[str, Member], rules: Rules, wait
     if dry:
         told.append("surge nodes could not be made, it is tried again later")
     return "; ".join(told) or f"{waiting} old nodes wait, as others of the group do not serve"
+
+
+def asked(memory: Memory, step: Evict, *, now: float) -> Memory:
+    """The memory once these pods were asked to leave, some of them perhaps in vain."""
+    nodes = {pod.node for pod in step.pods}
+    drains = tuple(
+        msgspec.structs.replace(each, at=now, asked=True) if each.name in nodes and not each.asked else each
+        for each in memory.drains
+    )
+    return msgspec.structs.replace(memory, drains=drains)

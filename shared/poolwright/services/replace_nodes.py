@@ -57,6 +57,8 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
     if isinstance(decided, GiveUp):
         return _with(target, msgspec.structs.replace(memory, given_up=decided.reason), decided.reason), True
     reason, again = _act(ports, kubernetes, group, rules, decided, audit)
+    if isinstance(decided, Evict):
+        memory = replacement.asked(memory, decided, now=now)
     return _with(target, memory, reason), again
 
 

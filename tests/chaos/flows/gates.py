@@ -12,7 +12,7 @@ def a_smoke_job_proves_an_image(flow: Flow) -> None:
     image(flow, run_id=1)
     flow.begin()
     command(flow, "start")
-    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout")
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout", minutes=240)
     verdicts = {each["gate"]: each["verdict"] for each in rollout(flow, 1)["waves"][0]["results"]}
     assert (verdicts["smoke Job"], verdicts["cache hit"]) == ("passed", "passed")
     assert not flow.there(lambda: flow.kubernetes(CLUSTER).list("jobs.batch"))

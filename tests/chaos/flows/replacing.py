@@ -49,7 +49,7 @@ def nodes_are_replaced_with_a_surge(flow: Flow) -> None:
     image(flow, run_id=1)
     flow.begin()
     command(flow, "start")
-    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout", minutes=120)
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout", minutes=600)
     assert images_of_nodes(flow) == {"poolwright-chaos-1"}
     assert [int(group["targetSize"]) for group in groups(flow, L4)] == [2]
 

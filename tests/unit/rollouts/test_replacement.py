@@ -42,9 +42,8 @@ def decide(members: list[Member], memory: Memory = NOTHING, *, rules: Rules = RU
 
 
 def in_hand(*names: str, at: float = 990.0) -> Memory:
-    return Memory(
-        drains=tuple(replacement.Since(name, at, turn) for turn, name in enumerate(names, 1)), taken=len(names)
-    )
+    drains = tuple(replacement.Since(name, at, turn, asked=True) for turn, name in enumerate(names, 1))
+    return Memory(drains=drains, taken=len(names))
 
 
 @dataclass
@@ -239,6 +238,19 @@ def test_a_pod_that_stays_too_long_is_named_when_the_target_is_given_up(held: Po
     assert isinstance(early, Evict if says == "disruption budget" else Wait)
     late = decide([closed], in_hand("a", at=399.0))
     assert isinstance(late, GiveUp) and "default/mine" in late.reason and says in late.reason
+
+
+def test_a_pod_has_its_time_from_when_it_was_asked_to_leave() -> None:
+    """However long everything took before, in bad weather."""
+    web = pod("web", "a")
+    closed = member("a", pods=(web,), node=node("a", cordoned_for="dev-42"))
+    memory = Memory(drains=(replacement.Since("a", 1.0, 1),), taken=1)
+    step = decide([closed], memory, now=5000.0)
+    assert step == Evict((web,))
+    memory = replacement.asked(memory, step, now=5000.0)
+    memory = replacement.asked(memory, step, now=5300.0)
+    assert decide([closed], memory, now=5600.0) == Evict((web,))
+    assert isinstance(decide([closed], memory, now=5601.0), GiveUp)
 
 
 def test_pods_beside_one_that_must_not_be_evicted_are_left_in_peace() -> None:
