@@ -49,7 +49,7 @@ def attempt(cluster: KubernetesApi, verb: str, *arguments: Any, **named: Any) ->
 
 
 @pytest.mark.parametrize("kind", STORED, ids=lambda kind: kind.key)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_no_object_and_no_patch_breaks_the_cluster(kind: Any, data: st.DataObject) -> None:
     clock = Clock()
@@ -75,7 +75,7 @@ def test_no_object_and_no_patch_breaks_the_cluster(kind: Any, data: st.DataObjec
     cluster.reconcile()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=2), lambda i: st.lists(i) | st.dictionaries(
     st.sampled_from(["spec", "size", "parts", "id", "status", "metadata", "labels"]), i), max_leaves=9))  # fmt: skip
 def test_no_custom_object_breaks_the_cluster(body: Any) -> None:

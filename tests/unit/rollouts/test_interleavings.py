@@ -95,7 +95,7 @@ class Watched(Fleet):
         return self.live
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     groups=st.integers(1, 7),
     canary=st.booleans(),
@@ -141,7 +141,7 @@ def expect_end(end: Rollout, fleet: Watched) -> None:
         assert states[group] in ("waiting", "refused")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(groups=st.integers(1, 7), happenings=st.lists(st.sampled_from(HAPPENINGS + OFTEN * 8), max_size=60))
 def test_what_is_aborted_is_left_as_it_is(groups: int, happenings: list[Happening]) -> None:
     fleet = Watched(rollout(groups=groups))
@@ -156,7 +156,7 @@ def test_what_is_aborted_is_left_as_it_is(groups: int, happenings: list[Happenin
     assert fleet.on_ours == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(groups=st.integers(1, 7), happenings=st.lists(st.sampled_from(HAPPENINGS + OFTEN * 8), max_size=60))
 def test_a_roll_back_on_command_leaves_nothing_on_the_image(groups: int, happenings: list[Happening]) -> None:
     fleet = Watched(rollout(groups=groups))

@@ -142,7 +142,7 @@ class Fleet:
 PODS = st.lists(st.tuples(st.sampled_from(["ReplicaSet", "Job", "DaemonSet", "Node"]), st.integers(0, 1)), max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     pods=st.lists(PODS, min_size=1, max_size=6),
     fresh=st.sets(st.integers(0, 5)),
@@ -177,7 +177,7 @@ def limits(unavailable: int, surge: int) -> Rules:
     return replace(RULES, max_unavailable=unavailable, max_surge=surge, drain_seconds=10**9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stop_after=st.integers(0, 25), surge=st.integers(0, 2), count=st.integers(1, 4), seed=st.integers(0, 1000))
 def test_whenever_it_is_stopped_no_node_stays_cordoned(stop_after: int, surge: int, count: int, seed: int) -> None:
     members = {f"n{i}": member(f"n{i}", pods=(pod(f"p{i}", f"n{i}"),)) for i in range(count)}
@@ -191,7 +191,7 @@ def test_whenever_it_is_stopped_no_node_stays_cordoned(stop_after: int, surge: i
     assert not closed
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.permutations(range(5)), st.permutations(range(3)))
 def test_the_order_of_members_and_pods_makes_no_difference(order: list[int], pods: list[int]) -> None:
     rules = replace(RULES, max_unavailable=2)

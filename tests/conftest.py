@@ -1,4 +1,4 @@
-"""How hypothesis looks for counter-examples here: no law is about time, so no example has a deadline."""
+"""How hypothesis looks for counter-examples: no law is about time, so no example has a deadline."""
 
 from hypothesis import HealthCheck, settings
 
