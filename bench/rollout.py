@@ -46,7 +46,7 @@ CONCURRENCY = 80  # Cloud Run's default (https://cloud.google.com/run/docs/about
 # Calls one after the other: at a group, to GKE, two reads, insert and patch; in a wave besides, the image and one list
 # of groups; for the canary node, its name, its making, its boot disk, its members and its going.
 AT_A_GROUP, IN_A_WAVE, FOR_THE_CANARY = 5, 2, 5
-FUNCTIONS = ("rollout_command", "step")
+FUNCTIONS = ("rollout_command", "step", "tick")
 SCRIPT = ROOT / "bench" / "gcloud_rollout.sh"
 GIVE_UP_SECONDS = 900.0
 OF_A_GROUP = (

@@ -10,9 +10,11 @@ from typing import Any
 import google.auth
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.transport.requests import AuthorizedSession, Request
+from requests.adapters import HTTPAdapter
 
 from poolwright.adapters.google_errors import translated
 
+REQUESTS_AT_A_TIME = 80  # of an instance, at most (https://cloud.google.com/run/docs/about-concurrency)
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -28,6 +30,14 @@ class _TokenAlone(Credentials):  # type: ignore[misc]
         """A new token from the source's own place."""
         self._source.refresh(request)
         self.token, self.expiry = self._source.token, self._source.expiry
+
+
+def _wide(session: AuthorizedSession) -> AuthorizedSession:
+    """The session with a connection for each request of an instance; by default ten are kept, and each one more is
+    opened anew and warned of."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=REQUESTS_AT_A_TIME))
+    return session
 
 
 class GoogleAccess:
@@ -50,7 +60,7 @@ class GoogleAccess:
     @cached_property
     def session(self) -> AuthorizedSession:
         """For requests that a typed client would not carry whole. Callers retry, not the session."""
-        return AuthorizedSession(self.credentials, max_refresh_attempts=1)
+        return _wide(AuthorizedSession(self.credentials, max_refresh_attempts=1))
 
     @translated()
     def token(self) -> str:
@@ -65,7 +75,9 @@ class GoogleAccess:
 
     def rest(self, client: Any, host: str) -> Any:
         """A generated client over REST."""
-        return client(transport="rest", credentials=self.credentials, client_options={"api_endpoint": self.url(host)})
+        made = client(transport="rest", credentials=self.credentials, client_options={"api_endpoint": self.url(host)})
+        _wide(made.transport._session)
+        return made
 
     def grpc(self, client: Any, host: str) -> Any:
         """A generated client over gRPC; a stand-in at an http URL speaks it in clear text."""

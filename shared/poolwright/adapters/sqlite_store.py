@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from poolwright.services.ports import Conflict, Json, Stored
+from poolwright.services.ports import Conflict, Json, Stored, Weather
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -30,6 +30,8 @@ class SqliteStore:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._mine = threading.local()
+        self._turn = threading.Lock()
+        self._made = False
 
     def get(self, collection: str, key: str) -> Stored | None:
         row = self._connection.execute(
@@ -75,24 +77,41 @@ class SqliteStore:
         if connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(
                 "PRAGMA synchronous = NORMAL"
             )  # all survives a process, the last writes may not the power
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            with self._turn, _weather():
+                if not self._made:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+                    self._made = True
             self._mine.connection = connection
         return connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One thread of the process at a time: SQLite lets those who wait for it starve. Weather."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+        with self._turn:
+            with _weather():
+                connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+
+@contextmanager
+def _weather() -> Iterator[None]:
+    """Weather where another process has written for so long that nobody else could."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise
-        connection.execute("COMMIT")
+        raise Weather(f"the store is busy: {error}") from error
 
 
 def _stored(row: tuple[str, int, str]) -> Stored:

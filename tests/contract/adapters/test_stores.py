@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import uuid
@@ -15,7 +17,7 @@ import pytest
 from localcloud import emulators
 from poolwright.adapters.firestore_store import FirestoreStore
 from poolwright.adapters.sqlite_store import SqliteStore
-from poolwright.services.ports import Conflict, Json, Store
+from poolwright.services.ports import Conflict, Json, Store, Weather
 
 Reopen = Callable[[], Store]
 
@@ -232,3 +234,17 @@ def test_documents_are_found_by_the_beginning_of_their_keys(store: Store) -> Non
     store.put("rollouts", "dev-1|projects/p/a", {}, version=None)
     assert [each.key for each in store.beginning("targets", "dev-1|")] == ["dev-1|projects/p/a", "dev-1|projects/p/ü"]
     assert store.beginning("targets", "dev-2|") == []
+
+
+def test_a_file_that_another_process_keeps_busy_is_weather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "poolwright.db"
+    monkeypatch.setattr("poolwright.adapters.sqlite_store._BUSY_SECONDS", 0.01)
+    store = SqliteStore(path)
+    store.put("things", "a", {}, version=None)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Weather, match="busy"):
+            store.put("things", "b", {}, version=None)
+        other.execute("ROLLBACK")
+    store.put("things", "b", {}, version=None)
+    assert [each.key for each in store.all("things")] == ["a", "b"]
