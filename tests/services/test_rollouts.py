@@ -17,9 +17,23 @@ from poolwright.boot_images.mutation import run_id_of
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import decode
-from poolwright.services import progress, rollout_command
+from poolwright.services import plan_groups, progress, rollout_command, status
 from poolwright.verdicts import Refused
-from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, PROJECT, groups, image, phase, rollout, runs, stored, table
+from tests.chaos.flows.world import (
+    CLUSTER,
+    GKE,
+    L4,
+    MANAGER,
+    NAME,
+    PROJECT,
+    groups,
+    image,
+    phase,
+    rollout,
+    runs,
+    stored,
+    table,
+)
 from tests.chaos.harness import Flow
 from tests.services.conftest import Begin
 
@@ -281,6 +295,20 @@ def test_every_command_is_recorded_with_who_and_why_and_what_it_changed(begin: B
         "baking: canary",
         "aborted",
     ]
+
+
+def test_an_autopilot_cluster_is_left_alone_and_named(begin: Begin) -> None:
+    flow = begin()
+    image(flow, run_id=1)
+    flow.there(lambda: table(flow, "gke.clusters")[str(CLUSTER)].update(autopilot={"enabled": True}))
+    assert "no GPU node pool that is not excluded" in order(flow, "start")
+    with pytest.raises(Refused, match="Autopilot cluster, whose nodes are Google's own"):
+        order(flow, "start", groups=(min(on(flow)),))
+    flow.pass_time(300)
+    assert set(on(flow).values()) == {None}
+    (environment,) = flow.ports.environments
+    for seen in (plan_groups.plan(flow.ports, environment), status.read(flow.ports, environment)):
+        assert [each.kind for each in seen.obstacles] == ["autopilot"]
 
 
 def back(flow: Flow) -> str:

@@ -46,7 +46,7 @@ class KubernetesEngine:
             uid=found.id,
             status=found.status.name,
             autopilot=found.autopilot.enabled,
-            pools=tuple(_pool(ref, pool) for pool in found.node_pools),
+            pools=() if found.autopilot.enabled else tuple(_pool(ref, pool) for pool in found.node_pools),
         )
 
     @translated()

@@ -54,7 +54,7 @@ def _bring_to_released(
         return Outcome("left alone", f"image {wanted} is gone; start a rollout of a newer one")
     cluster, pool = mutate_group.pool_of(ports, ref, group)
     if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools
-        return Outcome("left alone", f"node pool {pool.ref.name} has no GPUs, or is a reference pool")
+        return Outcome("left alone", f"node pool {pool.ref.name}: {pool.unfit}")
     return mutate_group.bring_to_image(
         ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=cause,
         act=environment.mode == "act",

@@ -78,10 +78,8 @@ def listed(ports: Ports, environment: Environment) -> Pools:
 
 def left_alone(environment: Environment, pool: NodePool) -> str:
     """Why a node pool is never changed, empty where it may be."""
-    if pool.is_reference:
-        return "the reference pool"
-    if not pool.takes_boot_images:
-        return "reference pool" if pool.is_reference else "no GPUs"
+    if pool.unfit:
+        return pool.unfit
     rule = environment.exclude.excludes(
         pool=pool.ref.name, machine_type=pool.machine_type, accelerators=pool.accelerators, labels=pool.labels
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -9,12 +10,12 @@ import msgspec
 from poolwright.rollouts import windows
 from poolwright.rollouts.rollout import Rollout
 from poolwright.services import stop
-from poolwright.services.ports import Ports
+from poolwright.services.ports import Cluster, Ports
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
 
-Kind = Literal["stopped", "frozen", "pinned", "superseded", "observe", "offered"]
+Kind = Literal["stopped", "frozen", "pinned", "superseded", "observe", "offered", "autopilot"]
 
 
 class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,19 @@ def of_environment(ports: Ports, environment: Environment) -> tuple[Obstacle, ..
         reason = f"Mode is observe: {environment.name} only decides and records; set mode to offer or act to change it."
         found.append(Obstacle(kind="observe", reason=reason))
     return tuple(found)
+
+
+def of_clusters(environment: Environment, clusters: Iterable[Cluster]) -> tuple[Obstacle, ...]:
+    """Clusters where nothing of ours can be."""
+    return tuple(
+        Obstacle(
+            kind="autopilot",
+            reason=f"{cluster.ref.name} is an Autopilot cluster, whose nodes are Google's own; take it out of "
+            f"environments/{environment.name}.yaml.",
+        )
+        for cluster in clusters
+        if cluster.autopilot
+    )
 
 
 def of_run(environment: Environment, run_id: int, rollouts: tuple[Rollout, ...]) -> tuple[Obstacle, ...]:

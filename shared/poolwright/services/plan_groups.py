@@ -99,6 +99,7 @@ def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, g
         obstacles=(
             *obstacles.of_environment(ports, environment),
             *obstacles.of_run(environment, image.run_id, rollouts),
+            *obstacles.of_clusters(environment, seen.clusters),
         ),
         missing_clusters=tuple(str(ref) for ref in seen.missing),
         groups=tuple(

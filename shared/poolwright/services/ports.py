@@ -161,13 +161,20 @@ class NodePool:
 
     @property
     def takes_boot_images(self) -> bool:
-        """Whether our images go to it, unless it is excluded: to pools with GPUs that are not reference pools."""
-        return bool(self.accelerators) and not self.is_reference
+        """Whether our images go to it, unless the environment excludes it."""
+        return not self.unfit
+
+    @property
+    def unfit(self) -> str:
+        """Why no image of ours ever goes to it, whatever the environment says; empty where one may."""
+        if self.is_reference:
+            return "the reference pool"
+        return "" if self.accelerators else "no GPUs"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What GKE says of a cluster."""
+    """What GKE says of a cluster. The node pools of an Autopilot cluster are Google's own: none is named here."""
 
     ref: ClusterRef
     uid: str

@@ -122,11 +122,13 @@ def targets_of(
     excluded: dict[str, str] = {}
     for ref in environment.cluster_refs():
         try:
-            pools = ports.gke.cluster(ref).pools
+            cluster = ports.gke.cluster(ref)
         except Missing:
             excluded[str(ref)] = "GKE knows no such cluster"
             continue
-        for pool in pools:
+        if cluster.autopilot:
+            excluded[str(ref)] = "an Autopilot cluster, whose nodes are Google's own"
+        for pool in cluster.pools:
             if not pool.takes_boot_images:
                 continue
             why = environment.exclude.excludes(

@@ -86,7 +86,10 @@ def read(ports: Ports, environment: Environment) -> Status:
     return Status(
         environment=environment.name,
         mode=environment.mode,
-        obstacles=obstacles.of_environment(ports, environment),
+        obstacles=(
+            *obstacles.of_environment(ports, environment),
+            *obstacles.of_clusters(environment, seen.clusters),
+        ),
         released_run_id=current.run_id,
         released_image=current.image,
         pinned_run_id=environment.run_id,
