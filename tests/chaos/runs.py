@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from localcloud.calls import CallRecord
 from tests.chaos import dump
@@ -16,6 +19,8 @@ from tests.chaos.harness import PERSON, Flow, Twist
 from tests.chaos.outside import OutsideCall
 from tests.chaos.processes import Kill
 
+Item = TypeVar("Item")
+_NAME = re.compile(r"[^/ ]*\d[^/ ]*")  # parts of a path that have a digit
 Grounds = Callable[[str], Ground]
 # What takes long is tried in part, another part each day; CHAOS_TURN=n repeats a day's.
 TURN = int(os.environ.get("CHAOS_TURN", time.time() // 86400))
@@ -58,6 +63,10 @@ class Clean:
         """The messages by their numbers: all but what people run, which comes once, and what is only passed on."""
         return [number for number, each in enumerate(self.messages) if not each.startswith((PERSON, "notify"))]
 
+    def outline(self, message: int, *, calls: int | None = None) -> tuple[str, ...]:
+        """The calls that a message leads to, or the first few, without the names of what they are about."""
+        return tuple(_NAME.sub("NAME", call.name) for call in self.outside[message][:calls])
+
     @cached_property
     def outside(self) -> tuple[tuple[OutsideCall, ...], ...]:
         """The calls of each message, taken by a process that has just started. AssertionError where that makes a
@@ -69,6 +78,20 @@ class Clean:
             seen = [sum(call.way != "store" for call in each.calls) for each in flow.outside]
             assert seen == flow.answered, "calls by a way that tests/chaos/outside.py does not know"
             return tuple(each.calls for each in flow.outside)
+
+
+def part_of(story: Story, kinds: Callable[[Story], Iterable[tuple[Hashable, Item]]]) -> list[Item]:
+    """What a story has to try: of things of one kind, in all stories of its world, one is tried, another one each day.
+    With CHAOS_ALL=1 everything is."""
+    if os.environ.get("CHAOS_ALL"):
+        return [each for _, each in kinds(story)]
+    alike: dict[Hashable, list[tuple[str, Item]]] = defaultdict(list)
+    for other in STORIES:
+        if other.world == story.world:
+            for kind, each in kinds(other):
+                alike[kind].append((other.name, each))
+    picked = [group[TURN % len(group)] for group in alike.values()]
+    return [each for name, each in picked if name == story.name]
 
 
 def play(story: Story, flow: Flow) -> None:

@@ -12,21 +12,26 @@ call n + 1; dying before a read is dying after it, as a read changes nothing; dy
 before it or after its act. Left are: before the first call that may change something, and after each one that may. A
 message without such a call leaves no trace, and dying over it is a message that comes late, which `test_messages` has.
 One short story is struck before and after each of its calls, reads too, to keep this argument honest.
+
+Points are of one kind if messages of one kind have led to the same calls so far, but for names: the second group of a
+wave is changed as the first one is, and in the next story too. The slow tests, which CI runs, strike a point of each
+kind in each world, another one each day, and with CHAOS_ALL=1 every point of every story; every day a few points of a
+third of the flows are struck.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import pytest
 
 from tests.chaos.flows import STORIES, Story
 from tests.chaos.outside import OutsideCall
 from tests.chaos.processes import Kill
-from tests.chaos.runs import THIRD, TURN, Clean, Struck, expect_same_end
+from tests.chaos.runs import THIRD, TURN, Clean, Struck, expect_same_end, part_of
 
 stories = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-SAMPLE = 4  # points a story every day
+SAMPLE = 2  # points a story every day
 
 
 @pytest.mark.parametrize("story", THIRD, ids=lambda story: story.name)
@@ -39,10 +44,11 @@ def test_a_flow_survives_a_kill_at_some_of_its_calls(story: Story, clean: Callab
 
 @pytest.mark.slow
 @stories
-def test_a_flow_survives_a_kill_at_each_call_that_changes_something(
+def test_a_flow_survives_a_kill_at_each_kind_of_call_that_changes_something(
     story: Story, clean: Callable[[Story], Clean]
 ) -> None:
-    expect_same_end(clean(story), _points(clean(story)))
+    print(f"repeat these kills with CHAOS_TURN={TURN}")
+    expect_same_end(clean(story), part_of(story, lambda each: _kinds(clean(each))))
 
 
 @pytest.mark.slow
@@ -59,6 +65,14 @@ def _points(clean: Clean) -> Iterable[Struck]:
             yield _struck(message, calls, Kill(message, effects[0], "before"))
         for number in effects:
             yield _struck(message, calls, Kill(message, number, "after"))
+
+
+def _kinds(clean: Clean) -> Iterable[tuple[Hashable, Struck]]:
+    """The points, each with its kind."""
+    for point in _points(clean):
+        assert point.kill is not None
+        done = clean.outline(point.message, calls=point.kill.call + 1)
+        yield (clean.messages[point.message], point.kill.when, done), point
 
 
 def _all_points(clean: Clean) -> Iterable[Struck]:
