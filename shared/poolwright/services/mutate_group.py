@@ -75,6 +75,7 @@ def bring_to_image(
             return _write(ports, group, planned, begun, in_steps=in_steps)
         intents.complete(ports, str(group), happened=lambda left: raw.points_at(left.effect.after))
         if isinstance(planned, AlreadyRight):
+            refusals.forget(ports, environment, raw, group, image.name)
             return Outcome("already right", planned.reason, raw)
         if isinstance(planned, Mutation):
             return _would_change(ports, environment, raw, group, image, planned, cause=cause)

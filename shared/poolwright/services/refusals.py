@@ -24,6 +24,11 @@ def where(fingerprint: str, environment: Environment, image: str) -> str:
     return f"{fingerprint} {environment.digest} {image}"
 
 
+def is_of(refusal: Json, fingerprint: str, environment: Environment) -> bool:
+    """Whether a remembered refusal is of the group and the environment as they are now, whatever image it is about."""
+    return str(refusal.get("where", "")).startswith(f"{fingerprint} {environment.digest} ")
+
+
 def still_holds(refusal: Json, fingerprint: str, environment: Environment, image: str, *, now: float) -> bool:
     """Whether a remembered refusal would be given again, and need not be answered again."""
     if refusal.get("where") != where(fingerprint, environment, image):
@@ -79,6 +84,17 @@ def remember(
         ports.store.put(COLLECTION, str(group), body, version=stored.version if stored else None)
     except Conflict:
         raise Busy(f"{group.name} is looked at by somebody else") from None
+
+
+def forget(ports: Ports, environment: Environment, raw: InstanceGroup, group: GroupRef, image: str) -> None:
+    """The group is right after all: GKE took back what stood in the way, and nothing of the group changed."""
+    stored = ports.store.get(COLLECTION, str(group))
+    if stored is None or stored.body.get("where") != where(raw.fingerprint, environment, image):
+        return
+    try:
+        ports.store.delete(COLLECTION, str(group), version=stored.version)
+    except Conflict:
+        return  # whoever looks at it now knows better
 
 
 def _answer(ports: Ports, environment: Environment, source_image: str, *, cause: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -137,19 +138,24 @@ def _not_on(
                 found.append(_reason(member.ref, member, kind, f"{rollout.id}: {target.reason}"))
         elif why := current.held.get(key):
             found.append(_reason(member.ref, member, "held", why))
-        elif current.run_id and _run(member) != current.run_id:
-            found.append(_refused_or_drifted(environment, member, current, refused.get(key, {})))
+        else:
+            found += _remembered_or_drifted(environment, member, current, refused.get(key, {}))
     return tuple(found)
 
 
-def _refused_or_drifted(
+def _remembered_or_drifted(
     environment: Environment, member: Member, current: released.Released, refusal: dict[str, str]
-) -> NotOn:
+) -> Iterator[NotOn]:
+    """Also of a group that is on the released run, and is kept from following GKE's newer template."""
     fingerprint = member.group.fingerprint if member.group else ""
-    if refusal.get("where") == refusals.where(fingerprint, environment, current.image):
-        return _reason(member.ref, member, refusal["kind"], refusal["reason"])
-    text = f"not on run {current.run_id}; the next tick looks at it"
-    return _reason(member.ref, member, "drifted", text)
+    run, pinned = current.run_id, environment.run_id
+    if refusal and refusals.is_of(refusal, fingerprint, environment):
+        yield _reason(member.ref, member, refusal["kind"], refusal["reason"])
+    elif run and _run(member) != run and pinned is not None and run > pinned:
+        text = f"{environment.name} is pinned to run {pinned}, and run {run} is released"
+        yield _reason(member.ref, member, "pinned", text)
+    elif run and _run(member) != run:
+        yield _reason(member.ref, member, "drifted", f"not on run {run}; the next tick looks at it")
 
 
 def _replaces(environment: Environment) -> bool:
