@@ -50,7 +50,7 @@ class Fleet:
         policy = Policy(bake_seconds=1, node_ready_seconds=1, canary_node=False, roll_back_on_failure=True)
         done = Rollout(
             id=FINISHED, environment=demo.NAME, run_id=1, image="", policy=policy, phase="done",
-            waves=(Wave(name="canary", targets=()),),
+            waves=(Wave(name="canary", targets=()),), commanded=("2021-01-01T00:00:00+00:00", "0"),
         )  # fmt: skip
         self.store.put(start_rollout.COLLECTION, FINISHED, encode(done), version=None)
 
@@ -104,12 +104,21 @@ def fleet(folder: Path) -> Iterator[Fleet]:
             "POOLWRIGHT_ENVIRONMENTS": str(environments),
             "PUBSUB_EMULATOR_HOST": manifest["env"]["PUBSUB_EMULATOR_HOST"],
         }
+        _make_topics(manifest)
         pool = PoolRef(ClusterRef(manifest["project"], ZONE.rpartition("-")[0], CLUSTER), POOL)
         group = _group(manifest["endpoints"], pool)
         yield Fleet(manifest["endpoints"], variables, group, pool, SqliteStore(folder / "poolwright.db"))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
+
+
+def _make_topics(manifest: Mapping[str, Any]) -> None:
+    """Those that Terraform makes."""
+    base = f"{manifest['endpoints']['pubsub.googleapis.com']}/v1/projects/{manifest['project']}/topics"
+    for topic in sorted({each.topic for each in deployment.SUBSCRIPTIONS} | {deployment.DEAD_LETTERS}):
+        request = urllib.request.Request(f"{base}/{topic}", b"{}", {"Content-Type": "application/json"}, method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
 
 
 def _group(endpoints: Mapping[str, str], pool: PoolRef) -> GroupRef:

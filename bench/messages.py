@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bench.fleet import FINISHED, Fleet
+from bench.fleet import Fleet
 from bench.framework import Function, Site
 from localcloud.demo.environment import NAME
 from poolwright.events import work
@@ -24,10 +24,10 @@ SAMPLES = {
 def of_no_concern(site: Site, fleet: Fleet) -> list[Function]:
     """Every function with a message that it looks at and does nothing about."""
     functions = [_function(site, fleet, target, samples.load(name)) for target, name in SAMPLES.items()]
-    pause = {"action": "pause", "environment": NAME, "rollout": FINISHED}  # it is done already
+    start = {"action": "start", "environment": NAME, "runId": 1}  # a later command was obeyed already
     gone, attributes = work.encode(rollout_work("gone", cause="bench"))
     functions += [
-        _function(site, fleet, "rollout_command", {"data": pause, "attributes": {}}),
+        _function(site, fleet, "rollout_command", {"data": start, "attributes": {}}),
         _function(site, fleet, "step", {"data": json.loads(gone), "attributes": attributes}),
     ]
     return [*functions, _function(site, fleet, "tick", {"data": {}, "attributes": {}})]  # an old one: see PUBLISHED
