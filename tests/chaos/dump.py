@@ -53,6 +53,7 @@ _RANDOM = (
     (re.compile(r"\b([a-z]+-[0-9a-f]{10})-[a-z0-9]{5}\b"), r"\1-NAME"),
     (re.compile(r"\b\d{17,}\b"), "ID"),
     (re.compile(r"\b1[67]\d{8}(\.\d+)?\b"), "TIME"),
+    (re.compile(r"(run \d+ is being built) (already|on [\w.-]+):"), r"\1:"),  # whoever asked first
 )
 
 

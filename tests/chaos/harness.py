@@ -126,6 +126,7 @@ class Flow:
     queue: deque[Delivery] = field(default_factory=deque)
     answers: list[tuple[str, int]] = field(default_factory=list)
     dead_letters: int = 0
+    _ended_well: set[str] = field(default_factory=set)
     _held: list[Delivery] = field(default_factory=list)
     _echo: Delivery | None = None
     _last: Delivery | None = None
@@ -176,8 +177,9 @@ class Flow:
         """Somebody runs poolwright's command line, until it ends well."""
         data = base64.b64encode(json.dumps({"arguments": arguments}).encode()).decode()
         stamp = self.stack.world.simulation.timestamp()
-        self.take(PERSON, {"data": data, "messageId": f"person-{len(self.answers)}", "publishTime": stamp})
-        self.settle()
+        message_id = f"person-{len(self.answers)}"
+        self.take(PERSON, {"data": data, "messageId": message_id, "publishTime": stamp})
+        self.until(lambda: message_id in self._ended_well, what=f"the end of poolwright {' '.join(arguments)}")
 
     # Time
 
@@ -314,6 +316,8 @@ class Flow:
         """Acknowledged, or Pub/Sub brings it again, later each time: Busy, or nobody answered."""
         self.answers.append((str(delivery), status or 0))
         assert status in (204, 503, None), f"{delivery} was answered {status}: {delivery.body}"
+        if status == 204 and delivery.subscription == PERSON:
+            self._ended_well.add(delivery.message["messageId"])
         if status != 204 and delivery.attempt == ATTEMPTS and self.weather and delivery.subscription not in WISHES:
             self.dead_letters += 1
         elif status != 204:

@@ -22,7 +22,7 @@ from tests.chaos.runs import Clean
 # What tells, and what is told to nobody but a Kubernetes user: a provisioner's status.
 TELLS = ("Publisher.Publish", "nodeprovisioners/status.patch")
 
-ASKS = ("pods/eviction.create",)  # what comes of it is the pod's own doing, and its node's record says so
+ASKS = ("pods/eviction.create", "jobs.delete")  # what the cluster does in its own time
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
