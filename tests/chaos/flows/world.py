@@ -31,13 +31,13 @@ def build(flow: Flow, *, run_id: int) -> None:
     flow.ask(CLOUD_BUILD, f"{BUILDS}.CreateBuild", projectId=PROJECT, build=build)
 
 
-def upgrade(flow: Flow) -> None:
-    """GKE takes the pool to its next minor version, and to another base image."""
+def upgrade(flow: Flow, *, of_the_master: float = 60) -> None:
+    """GKE takes the pool to its next minor version, and to another base image; so many seconds are the master's."""
     now = flow.ask(GKE, f"{MANAGER}.GetNodePool", name=str(L4))["version"]
     offered = flow.ask(GKE, f"{MANAGER}.GetServerConfig", name=f"projects/{PROJECT}/locations/us-central1")
     newer = min(each for each in offered["validNodeVersions"] if minor(each) > minor(now))
     flow.ask(GKE, f"{MANAGER}.UpdateMaster", name=str(CLUSTER), masterVersion=newer)
-    flow.pass_time(60)
+    flow.pass_time(of_the_master)
     flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), nodeVersion=newer, imageType="COS_CONTAINERD")
 
 
