@@ -1,0 +1,145 @@
+"""The providers' real schemas, as far as the modules use them: `provider_schemas.json`.
+
+registry.terraform.io is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
+assembly (https://pypi.org/project/cdktf-cdktf-provider-google, https://pypi.org/project/cdktf-cdktf-provider-kubernetes).
+
+    python tests/terraform/provider_schemas.py      downloads them (60 MB) and writes the file anew
+
+The shape of a body (a resource, a data source, a block):
+
+    {"arguments": {NAME: {"type": TYPE, "required": bool}}, "computed": {NAME: TYPE},
+     "blocks": {NAME: BODY | {"many": bool, "required": bool}}}
+
+TYPE is string, number, bool, list or map (of strings). The bindings do not tell an argument that is a list of objects
+from a block, so both are blocks, nor how many of a block there may be beyond one or many.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = Path(__file__).with_name("provider_schemas.json")
+BINDINGS = {
+    "google": ("cdktf-cdktf-provider-google==16.12.1", "6.50.0"),
+    "kubernetes": ("cdktf-cdktf-provider-kubernetes==12.1.1", "2.38.0"),
+}
+_USED = re.compile(r'^(resource|data) "((google|kubernetes)_\w+)"', re.MULTILINE)
+_META = ("tfResourceType", "internalValue")
+
+Body = dict[str, Any]
+
+
+def used() -> Iterator[tuple[str, str, str]]:
+    """(provider, resource or data, type) of all that the modules and examples declare."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "terraform").rglob("*.tf")))
+    yield from sorted({(provider, kind, name) for kind, name, provider in _USED.findall(text)})
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One provider's jsii assembly."""
+
+    provider: str
+    types: dict[str, Any]
+
+    def body(self, kind: str, name: str) -> Body:
+        """The body of a resource or data source. KeyError if the provider has none of that name."""
+        # google_pubsub_topic is PubsubTopic; the data source google_project is DataGoogleProject.
+        short = _camel(f"data_{name}" if kind == "data" else name.removeprefix(f"{self.provider}_"))
+        whole = f"@cdktf/provider-{self.provider}.{short}.{short[0].upper()}{short[1:]}"
+        return self._body(f"{whole}Config", whole)
+
+    def _body(self, config: str, reference: str) -> Body:
+        body: Body = {"arguments": {}, "computed": {}, "blocks": {}}
+        taken = set()
+        for each in self.types[config].get("properties", []):
+            name, required = _terraform_name(each), not each.get("optional", False)
+            taken.add(each["name"])
+            many, struct = self._struct(each["type"])
+            if struct:
+                inner = self._body(struct, f"{struct}OutputReference")
+                body["blocks"][name] = inner | {"many": many, "required": required}
+            else:
+                body["arguments"][name] = {"type": _type(each["type"]), "required": required}
+        for each in self.types.get(reference, {}).get("properties", []):
+            name = each["name"]
+            if name not in taken and name not in _META and not name.endswith("Input") and not each.get("static"):
+                _, struct = self._struct(each["type"])
+                if not struct and "@cdktf/provider-" not in json.dumps(each["type"]):
+                    body["computed"][_snake(name)] = _type(each["type"])
+        return body
+
+    def _struct(self, declared: Any) -> tuple[bool, str]:
+        """(a list of them, the name of the interface) of a property that is a block; '' where it is none."""
+        text = json.dumps(declared)
+        names = re.findall(r'"fqn": "(@cdktf/provider-[^"]+)"', text)
+        interfaces = [name for name in names if self.types[name]["kind"] == "interface"]
+        return '"array"' in text, interfaces[0] if interfaces else ""
+
+
+def _type(declared: Any) -> str:
+    text = json.dumps(declared)
+    if '"kind": "map"' in text or "StringMap" in text:
+        return "map"
+    if '"array"' in text:
+        return "list"
+    if '"boolean"' in text or "IResolvable" in text:
+        return "bool"
+    return "number" if '"number"' in text else "string"
+
+
+def _terraform_name(declared: Any) -> str:
+    told = re.search(r"docs/[\w-]+/[\w-]+#(\w+)", declared["docs"].get("remarks", ""))
+    return told.group(1) if told else _snake(declared["name"])
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other[0].upper() + other[1:] for other in others)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match.group(1).lower(), name)
+
+
+def assembly(provider: str, folder: Path) -> Assembly:
+    """A provider's assembly, downloaded to `folder`."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    subprocess.run([*command, BINDINGS[provider][0]], check=True)
+    (wheel,) = folder.glob(f"cdktf_cdktf_provider_{provider}-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        (name,) = (name for name in packed.namelist() if name.endswith(".jsii.tgz"))
+        with tarfile.open(fileobj=BytesIO(packed.read(name))) as inner:
+            content = inner.extractfile("package/.jsii")
+            assert content
+            return Assembly(provider, json.load(content)["types"])
+
+
+def main() -> None:
+    """Write the file."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for provider, (_, version) in BINDINGS.items():
+            types = assembly(provider, Path(folder))
+            wanted = [(kind, name) for each, kind, name in used() if each == provider]
+            found[provider] = {"version": version} | {
+                kind: {name: types.body(kind, name) for each, name in wanted if each == kind}
+                for kind in ("resource", "data")
+            }
+    FILE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
