@@ -1,0 +1,27 @@
+mock_provider "google" {}
+
+variables {
+  project_id           = "acme-gpus"
+  notification_channel = "projects/acme-gpus/notificationChannels/1"
+  provisioners = {
+    both = { provisioner = "h100", cluster = "serving", location = "us-central1", min_percent = 20, max_percent = 80 }
+    one  = { provisioner = "l4", cluster = "batch", location = "us-central1-a", min_percent = 10 }
+  }
+}
+
+run "a_policy_for_each_limit" {
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.utilization)) == toset(["both/high", "both/low", "one/low"])
+    error_message = "There is one policy for each limit that is given."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.utilization["both/high"].conditions[0].condition_threshold[0].comparison == "COMPARISON_GT" && google_monitoring_alert_policy.utilization["both/low"].conditions[0].condition_threshold[0].comparison == "COMPARISON_LT"
+    error_message = "The high limit alerts above, the low one below."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.utilization["one/low"].user_labels == tomap({ poolwright_provisioner = "l4", poolwright_cluster = "batch", poolwright_location = "us-central1-a" })
+    error_message = "The user labels name the provisioner, its cluster and location."
+  }
+}

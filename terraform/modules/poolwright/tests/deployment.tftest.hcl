@@ -1,0 +1,127 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project_id            = "acme-poolwright"
+  region                = "us-central1"
+  archive               = "tests/archive.zip"
+  fleet_projects        = ["acme-poolwright", "acme-gpus"]
+  node_service_accounts = ["nodes@acme-gpus.iam.gserviceaccount.com"]
+  webhook_variables     = ["POOLWRIGHT_PRODUCTION_WEBHOOK"]
+  commanders            = ["group:platform@example.com"]
+}
+
+run "subscriptions" {
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.push : each.ack_deadline_seconds > google_cloudfunctions2_function.this["step"].service_config[0].timeout_seconds])
+    error_message = "An ack deadline is not longer than a function may run."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.push : each.expiration_policy[0].ttl == ""])
+    error_message = "A subscription expires."
+  }
+
+  assert {
+    condition     = google_pubsub_subscription.dead_letter.expiration_policy[0].ttl == ""
+    error_message = "The dead letters' subscription expires."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.push : each.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.dead_letter.id && each.dead_letter_policy[0].max_delivery_attempts == 20])
+    error_message = "A subscription does not end in the dead letters after 20 attempts."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.push : each.retry_policy[0].minimum_backoff == "10s" && each.retry_policy[0].maximum_backoff == "600s"])
+    error_message = "A subscription has no backoff from 10 s to 600 s."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.push : each.push_config[0].oidc_token[0].service_account_email == google_service_account.push.email])
+    error_message = "A subscription pushes as somebody else than the push identity."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, each in google_pubsub_subscription.push :
+      each.push_config[0].push_endpoint == google_cloudfunctions2_function.this[local.pushed[name].function].service_config[0].uri
+    ])
+    error_message = "A subscription pushes to another function than its own."
+  }
+}
+
+run "builds_of_another_project_come_from_its_own_topic" {
+  assert {
+    condition     = google_pubsub_topic.builds["acme-gpus"].project == "acme-gpus" && google_pubsub_topic.builds["acme-gpus"].name == "cloud-builds"
+    error_message = "Cloud Build publishes to topic cloud-builds of the build's project."
+  }
+
+  assert {
+    condition     = google_pubsub_subscription.push["image-built-acme-gpus"].topic == google_pubsub_topic.builds["acme-gpus"].id && google_pubsub_subscription.push["image-built-acme-gpus"].filter == google_pubsub_subscription.push["image-built"].filter
+    error_message = "Its subscription listens to that topic, with the same filter."
+  }
+}
+
+run "dead_letters_can_be_forwarded" {
+  assert {
+    condition     = google_pubsub_topic_iam_member.dead_letter_forwarder.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com" && google_pubsub_topic_iam_member.dead_letter_forwarder.role == "roles/pubsub.publisher"
+    error_message = "Pub/Sub's service agent must publish to the dead letters."
+  }
+
+  assert {
+    condition     = toset(keys(google_pubsub_subscription_iam_member.dead_letter_forwarder)) == toset(keys(google_pubsub_subscription.push))
+    error_message = "Pub/Sub's service agent must be subscriber of each subscription."
+  }
+}
+
+run "identities" {
+  assert {
+    condition     = length(google_service_account.function) == 7 && length(distinct([for each in google_service_account.function : each.account_id])) == 7
+    error_message = "Each of the seven functions has a service account of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name, each in google_cloudfunctions2_function.this : each.service_config[0].service_account_email == google_service_account.function[name].email])
+    error_message = "A function runs as another's identity."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_cloud_run_v2_service_iam_member.push : each.member == google_service_account.push.member]) && toset(keys(google_cloud_run_v2_service_iam_member.push)) == local.functions
+    error_message = "The push identity alone may invoke functions, and each of them."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_cloudfunctions2_function.this : length(each.event_trigger) == 0])
+    error_message = "A function has an event trigger, whose hidden subscription nobody can set."
+  }
+
+  assert {
+    condition     = alltrue([for name, each in google_cloudfunctions2_function.this : length(each.service_config[0].secret_environment_variables) == (name == "notify" ? 1 : 0)])
+    error_message = "Function notify alone gets the webhook's URL."
+  }
+
+  assert {
+    condition     = alltrue([for each in concat(values(google_project_iam_custom_role.fleet), values(google_project_iam_custom_role.store)) : length(each.permissions) > 0])
+    error_message = "A role has no permission."
+  }
+
+  assert {
+    condition     = toset(keys(local.fleet_permissions)) == local.functions && toset(keys(local.store_permissions)) == local.functions
+    error_message = "The tables of permissions name every function and no other."
+  }
+}
+
+run "one_project_is_its_own_fleet" {
+  variables {
+    fleet_projects = []
+  }
+
+  assert {
+    condition     = keys(google_logging_project_sink.gke_audit) == ["acme-poolwright"] && length(google_pubsub_topic.builds) == 0 && length(google_pubsub_subscription.push) == 8
+    error_message = "Without fleet projects everything is in project_id, and there are eight subscriptions."
+  }
+}
