@@ -129,6 +129,26 @@ def test_under_replace_old_members_are_replaced_by_a_rollout_to_their_groups(beg
     assert len(stored(flow, "rollouts")) == 2
 
 
+def test_a_look_from_before_members_were_replaced_starts_no_other_rollout(begin: Begin) -> None:
+    flow = begin("replacing")
+    old = gkes(flow)
+    image(flow, run_id=1)
+    command(flow, "start")
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout", minutes=120)
+    flow.pass_time(600)
+    wave = next(wave for wave in rollout(flow, 1)["waves"] if wave["targets"][0]["group"] == str(first(flow)))
+    late = {
+        "environment": NAME, "pool": str(L4), "template": gkes(flow), "members": {"gone": old}, "open": True,
+        "since": wave["began"], "at": wave["verified"] - 1,
+    }  # fmt: skip
+    stored_before = flow.ports.store.get(drift.COLLECTION, str(first(flow)))
+    version = stored_before.version if stored_before else None
+    flow.ports.store.put(drift.COLLECTION, str(first(flow)), late, version=version)
+    flow.pass_time(1200)
+    assert [each["id"] for each in stored(flow, "rollouts")] == [f"{NAME}-1"]
+    assert known(flow) == {}
+
+
 def unreachable(flow: Flow, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A zone does not answer for its groups."""
     whole = flow.ports.compute.groups

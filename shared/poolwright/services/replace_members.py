@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.events.work import Work
+from poolwright.rollouts.rollout import Rollout
 from poolwright.services import drift, released, start_rollout
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Refused
+
+LOOKING_SECONDS = 60.0  # what is remembered was seen at most so long before, as an invocation lives no longer
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +26,20 @@ def start(ports: Ports, environment: Environment) -> Iterator[Work]:
     if environment.rollout.node_policy != "replace" or environment.mode == "observe":
         return
     current = released.read(ports, environment)
-    found = [
+    known = [
         each
         for each in drift.known(ports, environment.name)
         if each.group not in current.held and run_id_of(each.template) == current.run_id
     ]
+    if not known:
+        return
+    rollouts = start_rollout.all_of(ports, environment.name)
+    replaced = _replaced(rollouts)
+    found = [each for each in known if each.at >= replaced.get(each.group, 0.0) + LOOKING_SECONDS]
     if not found:
         return
     seen = "|".join(f"{each.group} {sorted(each.members.items())} {each.since}" for each in found)
     key = f"{environment.name}-{current.run_id}-members-{hashlib.sha256(seen.encode()).hexdigest()[:6]}"
-    rollouts = start_rollout.all_of(ports, environment.name)
     if any(each.id == key or not each.finished for each in rollouts):
         return
     image = released.image(ports, environment, current.image)
@@ -50,3 +57,14 @@ def start(ports: Ports, environment: Environment) -> Iterator[Work]:
         )
     except Refused as why:  # a group is gone, or excluded since: the next look at it says so
         log.warning("members of %s are not replaced: %s", environment.name, why)
+
+
+def _replaced(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """Group -> when a rollout was through with its nodes. What was seen of its members before says nothing any more: a
+    look that began while they were replaced may be remembered after it."""
+    through: dict[str, float] = {}
+    for rollout in rollouts:
+        for wave in rollout.waves if rollout.phase == "done" else ():
+            for target in wave.targets:
+                through[target.group] = max(wave.verified, through.get(target.group, 0.0))
+    return through
