@@ -197,6 +197,30 @@ def test_after_a_rotation_of_the_ca_a_roll_back_yields_the_template_with_the_new
     assert template(flow)["creationTimestamp"] == max(each["creationTimestamp"] for each in rows)
 
 
+def test_a_node_that_is_made_after_a_rotation_and_a_roll_back_has_the_new_ca_and_joins(begin: Begin) -> None:
+    flow = begin()
+    image(flow, run_id=1)
+    command(flow, "start")
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout")
+    old = kube_env(template(flow)).get("CA_CERT")
+    flow.ask(GKE, f"{MANAGER}.StartIPRotation", name=str(CLUSTER), rotateCredentials=True)
+    flow.pass_time(900)
+    flow.ask(GKE, f"{MANAGER}.CompleteIPRotation", name=str(CLUSTER))
+    flow.pass_time(900)
+    command(flow, "rollback")
+    flow.until(lambda: runs(flow, L4) == {None}, what="GKE's own templates")
+    flow.ask(GKE, f"{MANAGER}.SetNodePoolSize", name=str(L4), nodeCount=1)
+    flow.pass_time(900)
+    now = table(flow, "gke.clusters")[str(CLUSTER)]["masterAuth"]["clusterCaCertificate"]
+    made = [kube_env({"properties": each}) for each in table(flow, "compute.instances").values()]
+    assert [ca.reveal() for each in made if (ca := each.get("CA_CERT"))] == [now] * 3
+    assert old is not None
+    assert old.reveal() != now
+    nodes = flow.there(lambda: flow.kubernetes(CLUSTER).list("nodes"))
+    ready = [each for node in nodes for each in node["status"]["conditions"] if each["type"] == "Ready"]
+    assert [each["status"] for each in ready] == ["True"] * 3
+
+
 def test_regional_templates_of_gke_have_regional_copies(begin: Begin) -> None:
     flow = begin()
     released_only(flow, run_id=1)
