@@ -76,12 +76,27 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
             documents = {key: each for key, each in documents.items() if each["until"] > flow.now()}
         if collection == "records":
             kept = {key: each for key, each in documents.items() if heard or each["kind"] not in HEARD}
-            kept = {key: each for key, each in kept.items() if not each["what"].startswith(BESIDE)}
-            sections["store records"] = sorted(_row(each) for each in kept.values())  # their keys are hashes
+            sections["store records"] = sorted(map(_row, _without_beside(kept.values())))  # their keys are hashes
         else:
             sections[f"store {collection}"] = _lines(documents)
     sections["calls"] = _calls(flow.stack.world.calls.mutating())
     return {name: lines for name, lines in sections.items() if lines}
+
+
+def _without_beside(records: Iterable[Json]) -> list[Json]:
+    """Without what is told beside, and a decision that was taken anew, because nothing had come of it, once."""
+    kept = [each for each in records if not each["what"].startswith(BESIDE)]
+    for each in records:
+        if each["what"].startswith("not done: "):
+            decided = (each["what"].removeprefix("not done: "), *_about(each))
+            alike = [other for other in kept if (other["what"], *_about(other)) == decided]
+            if len(alike) > 1:
+                kept.remove(alike[0])
+    return kept
+
+
+def _about(record: Json) -> tuple[str, str]:
+    return record["kind"], record["subject"]
 
 
 def difference(clean: Mapping[str, list[str]], twisted: Mapping[str, list[str]]) -> str:
