@@ -19,7 +19,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help setup demo test test-slow lint types layers check package bench clean
+.PHONY: help setup demo test test-slow test-packer lint types layers check package bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
 
@@ -66,10 +66,20 @@ demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story o
 	@$(RUN) -m localcloud.demo --archive $(ARCHIVE) --python $(FUNCTIONS_VENV)/bin/python $(DEMO_OPTIONS)
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not gcloud and not official" $(TESTS)
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "slow or gcloud or official" $(TESTS)
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "(slow or gcloud or official) and not packer" $(TESTS)
+
+# apt-get install packer containerd docker-registry skopeo umoci openssh-server sudo shellcheck shfmt
+test-packer: $(VENV)/.done ## The boot image on a real packer, containerd and registry (needs root; Debian has the programs)
+	@$(RUN) -m pytest -q -n 0 -m packer $(or $(TESTS),tests/packer)
+
+test-terraform: $(VENV)/.done ## The Terraform modules (more of them with terraform, Go and tflint)
+	@$(RUN) -m pytest -q -m terraform tests/terraform
+
+terraform-docs: $(VENV)/.done ## The modules' inputs and outputs, into their READMEs
+	@$(RUN) tools/terraform_readme.py
 
 lint: $(VENV)/.done ## Style
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .

@@ -30,7 +30,7 @@ variable "duty_cycle_metric" {
 }
 
 variable "provisioners" {
-  description = "Key -> a NodeProvisioner, the cluster that has it, how long utilization must be out of its band, and the nodes it is of. The limits are the object's minGPUUtilizationPercent and maxGPUUtilizationPercent; a limit that is null has no alert."
+  description = "Key -> a NodeProvisioner, the cluster that has it, and how long utilization must be out of its band. The limits are the object's minGPUUtilizationPercent and maxGPUUtilizationPercent; a limit that is null has no alert."
   type = map(object({
     provisioner      = string
     cluster          = string
