@@ -48,7 +48,14 @@ def of(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
     always = {"begins": "2020-01-01T00:00:00Z", "ends": "2120-01-01T00:00:00Z", "reason": "the long holidays"}
     fields: dict[str, Json] = {
         "demo": {"substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}, "unset": ["TPM_BOOTSTRAP_KEY"]}}},
-        "observed": {"mode": "observe"},
+        "observed": {
+            "mode": "observe",
+            "sourceImage": {
+                "image": BASE,
+                "referencePool": {"cluster": "serving", "machineType": "g2-standard-24", "zone": "us-central1-a"},
+            },
+            "build": {"source": "gs://acme/packer.tar.gz", "zone": "us-central1-a"},
+        },
         "pinned": {"runId": 1},
         "skewed": {},
         "superseded": {},
@@ -195,7 +202,32 @@ def test_plan_makes_no_write_and_a_handful_of_calls(served: Served, operator: Op
     _, calls = served.http("localcloud", "GET", "/calls")
     outside = [call for call in calls if not call["host"].startswith("oauth2")]
     assert [call for call in outside if call["mutating"]] == []
-    assert len(outside) <= 6, [call["path"] for call in outside]  # images, 2 clusters, groups, 2 times templates
+    assert len(outside) <= 6, [call["method"] for call in outside]  # images, 2 clusters, groups, 2 times templates
+
+
+# observe
+
+
+def test_in_observe_no_command_makes_a_write(served: Served, of: Callable[[str], Operator]) -> None:
+    operator = of("observed")
+    served.http("localcloud", "DELETE", "/calls")
+    said = {
+        line: operator.poolwright(*line.split(), "--env", "observed")
+        for line in (
+            "build", "reference create", "reference delete", "rollout start", "rollout start --run-id 1 --wait",
+            "rollout rollback --run-id 1", "rollout pause", "rollout resume", "rollout abort", "tidy", "plan", "status",
+            "images", "pools",
+        )
+    }  # fmt: skip
+    _, calls = served.http("localcloud", "GET", "/calls")
+    ours = ("oauth2", "pubsub")  # a token, and our own topics
+    assert [call["method"] for call in calls if call["mutating"] and not call["host"].startswith(ours)] == []
+    assert len(calls) > 10
+    assert "would be built on" in said["build"].out
+    refused = {line: each.err for line, each in said.items() if each.status}
+    assert set(refused) == {line for line in said if line.startswith(("reference", "rollout"))}, refused
+    for line in ("reference create", "reference delete", "rollout start"):
+        assert "observe" in refused[line]
 
 
 # status, images, pools
