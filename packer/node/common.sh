@@ -51,6 +51,14 @@ full_name() { # NAME@sha256:DIGEST
   echo "${name}@${digest}"
 }
 
+# Whether all of it is there and unpacked. `check --quiet` names images that are not unpacked too, so the columns are read:
+# REF TYPE DIGEST STATUS SIZE UNPACKED.
+whole() { # NAME@DIGEST
+  images check "name==\"$1\"" | awk -v name="$1" '
+    $1 == name && $4 == "complete" && $NF == "true" {found = 1}
+    END {exit !found}'
+}
+
 # Why an image cannot be used from containerd as it is; nothing where it can.
 problem_of() { # NAME@DIGEST
   local found
@@ -59,7 +67,7 @@ problem_of() { # NAME@DIGEST
     echo "is missing"
   elif [[ "${found}" != "${1##*@}" ]]; then
     echo "is another image, ${found}"
-  elif [[ "$(images check --quiet "name==\"$1\"")" != "$1" ]]; then
+  elif ! whole "$1"; then
     echo "is not whole, or not unpacked"
   fi
 }

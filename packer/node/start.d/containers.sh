@@ -11,7 +11,7 @@
   while read -r image; do
     [[ -n "${image}" ]] || continue
     count=$((count + 1))
-    if [[ "$(ctr --namespace k8s.io images check --quiet "name==\"${image}\"" </dev/null)" != "${image}" ]]; then
+    if ! ctr --namespace k8s.io images check "name==\"${image}\"" </dev/null | grep -q ' complete .*true *$'; then
       missing=$((missing + 1))
       echo "poolwright: pre-loaded ${image} is not here"
     fi
