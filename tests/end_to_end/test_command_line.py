@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
+import pty
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +18,7 @@ from google.cloud import compute_v1
 from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.boot_images import kube_env
 from poolwright.rollouts.rollout import Phase, Policy, Rollout, Target, Wave, encode
-from tests.end_to_end.operator import BASE, NEWER, TOPICS, Operator, environment, image, world
+from tests.end_to_end.operator import BASE, NEWER, ROOT, TOPICS, Operator, environment, image, world
 from tests.end_to_end.serving import PROJECT, Served, eventually, serve
 
 Json = dict[str, Any]
@@ -353,6 +357,21 @@ def test_a_pipe_gets_no_colours_and_no_folded_lines(operator: Operator, groups: 
         said = operator.poolwright(*command, TERM="xterm-256color", COLUMNS="")
         assert "\x1b" not in said.out + said.err
         assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("line", "says"), [("plan", "Reading the groups of demo"), ("pools", "Reading the node pools of demo")]
+)
+def test_a_terminal_is_told_what_goes_on(operator: Operator, line: str, says: str) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "poolwright.cli", line, "--env", "demo"]
+    env = {**operator.variables, "PYTHONPATH": str(ROOT / "shared"), "TERM": "xterm-256color"}
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert says in shown
+    assert says not in done.stdout.decode()
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])

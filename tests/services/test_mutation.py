@@ -147,6 +147,34 @@ def test_a_template_that_gke_sets_between_plan_and_act_is_not_overwritten(
     assert flow.ports.store.all("intents") == []
 
 
+def test_a_template_that_gke_sets_while_a_rollout_makes_ours_is_not_overwritten(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = begin()
+    image(flow, run_id=1)
+    finish = flow.ports.compute.finish_template
+    moved: list[str] = []
+
+    def gke_is_faster(operation: str) -> None:
+        finish(operation)
+        if not moved:
+            moved.append(operation)
+            flow.ask(GKE, f"{MANAGER}.UpdateNodePool", name=str(L4), labels={"labels": {"team": "second"}})
+            flow.there(lambda: flow.stack.world.simulation.advance(600))
+
+    monkeypatch.setattr(flow.ports.compute, "finish_template", gke_is_faster)
+    command(flow, "start")
+    flow.until(lambda: bool(moved), what="GKE's own change")
+    assert [each.code for each in flow.stack.world.calls if each.method == "instance_group_managers.Patch"] == [412]
+    flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout")
+    assert runs(flow, L4) == {1}
+    for group in groups(flow, L4):
+        ref = GroupRef(PROJECT, last_part(group["zone"]), group["name"])
+        labels = kube_env(template(flow, ref)).get("AUTOSCALER_ENV_VARS")
+        assert labels is not None
+        assert "team=second" in labels.reveal()
+
+
 def test_a_newer_template_of_gke_is_taken_up_though_the_group_still_points_at_ours(begin: Begin) -> None:
     flow = begin()
     release(flow, run_id=1)
