@@ -1,7 +1,13 @@
 locals {
+  duty_cycle = "metric.type = \"${var.duty_cycle_metric}\" AND resource.type = \"k8s_node\""
+  of_cluster = {
+    for key, each in var.provisioners :
+    key => "resource.labels.cluster_name = \"${each.cluster}\" AND resource.labels.location = \"${each.location}\""
+  }
+
   limits = merge(
-    { for key, each in var.provisioners : "${key}/high" => merge(each, { comparison = "COMPARISON_GT", percent = each.max_percent, word = "above" }) if each.max_percent != null },
-    { for key, each in var.provisioners : "${key}/low" => merge(each, { comparison = "COMPARISON_LT", percent = each.min_percent, word = "below" }) if each.min_percent != null },
+    { for key, each in var.provisioners : "${key}/high" => merge(each, { key = key, comparison = "COMPARISON_GT", percent = each.max_percent, word = "above" }) if each.max_percent != null },
+    { for key, each in var.provisioners : "${key}/low" => merge(each, { key = key, comparison = "COMPARISON_LT", percent = each.min_percent, word = "below" }) if each.min_percent != null },
   )
 }
 
@@ -17,7 +23,7 @@ resource "google_monitoring_alert_policy" "utilization" {
     display_name = "Mean GPU duty cycle ${each.value.word} ${each.value.percent} %"
 
     condition_threshold {
-      filter          = "metric.type = \"${var.duty_cycle_metric}\" AND resource.type = \"k8s_node\" AND resource.labels.cluster_name = \"${each.value.cluster}\" AND resource.labels.location = \"${each.value.location}\""
+      filter          = "${local.duty_cycle} AND ${local.of_cluster[each.value.key]}"
       comparison      = each.value.comparison
       threshold_value = each.value.percent
       duration        = "${each.value.duration_seconds}s"
@@ -41,4 +47,36 @@ resource "google_monitoring_alert_policy" "utilization" {
   alert_strategy {
     auto_close = "3600s"
   }
+}
+
+# https://cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.dashboards
+resource "google_monitoring_dashboard" "gpus" {
+  project = var.project_id
+
+  dashboard_json = jsonencode({
+    displayName = "poolwright: GPU utilization"
+    gridLayout = {
+      columns = "2"
+      widgets = [
+        for key in sort(keys(var.provisioners)) : {
+          title = "${var.provisioners[key].provisioner} in ${var.provisioners[key].cluster}"
+          xyChart = {
+            dataSets = [{
+              timeSeriesQuery = {
+                timeSeriesFilter = {
+                  filter = "${local.duty_cycle} AND ${local.of_cluster[key]}"
+                  aggregation = {
+                    alignmentPeriod    = "60s"
+                    perSeriesAligner   = "ALIGN_MEAN"
+                    crossSeriesReducer = "REDUCE_MEAN"
+                  }
+                }
+              }
+            }]
+            thresholds = [for percent in [var.provisioners[key].min_percent, var.provisioners[key].max_percent] : { value = percent } if percent != null]
+          }
+        }
+      ]
+    }
+  })
 }

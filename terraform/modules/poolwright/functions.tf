@@ -20,6 +20,36 @@ resource "google_storage_bucket_object" "archive" {
   source = var.archive
 }
 
+# The functions' containers; the newest ten of each stay, to go back to.
+resource "google_artifact_registry_repository" "functions" {
+  project       = var.project_id
+  location      = var.region
+  repository_id = "poolwright"
+  format        = "DOCKER"
+  description   = "Containers of poolwright's functions"
+  labels        = var.labels
+
+  cleanup_policies {
+    id     = "keep-ten"
+    action = "KEEP"
+
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-the-rest"
+    action = "DELETE"
+
+    condition {
+      older_than = "2592000s"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
 # Deploying builds a container; it is built as this identity.
 resource "google_service_account" "deployer" {
   project      = var.project_id
@@ -31,10 +61,18 @@ resource "google_service_account" "deployer" {
 
 # What such an identity needs: https://cloud.google.com/functions/docs/securing/build-custom-sa
 resource "google_project_iam_member" "deployer" {
-  for_each = toset(["roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer"])
+  for_each = toset(["roles/logging.logWriter", "roles/storage.objectViewer"])
   project  = var.project_id
   role     = each.value
   member   = google_service_account.deployer.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "deployer" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.deployer.member
 }
 
 resource "google_service_account" "function" {
@@ -57,6 +95,8 @@ resource "google_cloudfunctions2_function" "this" {
     runtime         = "python312"
     entry_point     = each.value
     service_account = google_service_account.deployer.id
+
+    docker_repository = google_artifact_registry_repository.functions.id
 
     source {
       storage_source {
@@ -99,7 +139,11 @@ resource "google_cloudfunctions2_function" "this" {
     }
   }
 
-  depends_on = [google_project_iam_member.deployer, google_secret_manager_secret_iam_member.notify]
+  depends_on = [
+    google_project_iam_member.deployer,
+    google_artifact_registry_repository_iam_member.deployer,
+    google_secret_manager_secret_iam_member.notify,
+  ]
 }
 
 # The only identity that may call a function.

@@ -52,14 +52,11 @@ locals {
       "compute.instanceTemplates.get",
       "compute.instanceTemplates.list",
       "compute.instanceTemplates.useReadOnly",
-      "compute.instances.create",
-      "compute.instances.delete",
       "compute.networks.get",
       "compute.regionOperations.get",
       "compute.subnetworks.use",
       "compute.subnetworks.useExternalIp",
       "compute.zoneOperations.get",
-      "container.clusters.connect", # the DNS-based endpoint of a control plane
       "container.clusters.get",
       "monitoring.timeSeries.list",
     ]
@@ -75,7 +72,6 @@ locals {
       "compute.instanceGroupManagers.list",
       "compute.instanceTemplates.get",
       "compute.instanceTemplates.list",
-      "container.clusters.connect",
       "container.clusters.get",
     ]
   }

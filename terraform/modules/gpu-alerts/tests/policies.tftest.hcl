@@ -25,3 +25,17 @@ run "a_policy_for_each_limit" {
     error_message = "The user labels name the provisioner, its cluster and location."
   }
 }
+
+run "a_policy_watches_its_own_cluster" {
+  assert {
+    condition     = google_monitoring_alert_policy.utilization["one/low"].conditions[0].condition_threshold[0].filter == "metric.type = \"kubernetes.io/node/accelerator/duty_cycle\" AND resource.type = \"k8s_node\" AND resource.labels.cluster_name = \"batch\" AND resource.labels.location = \"us-central1-a\""
+    error_message = "The filter names the metric, the cluster and its location."
+  }
+}
+
+run "the_dashboard_shows_each_provisioner_beside_its_limits" {
+  assert {
+    condition     = [for widget in jsondecode(google_monitoring_dashboard.gpus.dashboard_json).gridLayout.widgets : [for each in widget.xyChart.thresholds : each.value]] == [[20, 80], [10]]
+    error_message = "One chart a provisioner, with the limits that are given."
+  }
+}
