@@ -46,9 +46,10 @@ HOOK = "/services/T0/B0/c4n4ry-of-the-webhook"
 ALSO = ("CA_CERT_BUNDLE", "TPM_BOOTSTRAP_KEY", "TPM_BOOTSTRAP_CERT", "KUBELET_BEARER_TOKEN", "KUBE_BEARER_TOKEN")
 OF_THE_DESIGN = {"KUBELET_KEY", "KUBELET_CERT", "KONNECTIVITY_AGENT_CLIENT_KEY", "KUBE_PROXY_TOKEN", *ALSO}
 OURS = {"POOLWRIGHT_TOKEN": "c4n4ry-of-a-substitution-4f0e"}
+METADATA = {"greeting": "c4n4ry-of-our-metadata"}
 SAID: Json = {
     "notifications": {"webhookVariable": VARIABLE},
-    "substitutions": {"kubeEnv": {"set": OURS}},
+    "substitutions": {"kubeEnv": {"set": OURS}, "metadata": METADATA},
     "sourceImage": {
         "onChange": "rebuild",
         "referencePool": {
@@ -162,7 +163,7 @@ def test_canaries_are_in_nothing_that_goes_out(
     flow.until(lambda: runs(flow, L4) == {None}, what="GKE's own template", minutes=120)
     heard.screens()
 
-    travelled = canaries | OURS
+    travelled = canaries | OURS | METADATA
     found = {each.partition(" ")[0] for text in ours(flow) for each in leaks([("there", text)], travelled)}
     assert found == travelled.keys(), "the search would find them"
     expected = {"intents", "rollouts", "targets", "drift", "refusals", "runs", "records", "environments", "jobs"}
