@@ -17,7 +17,7 @@ from poolwright.cli import status as status_command
 from poolwright.references import GroupRef, last_part
 from poolwright.services import look_at_group, plan_groups, status, stop
 from poolwright.services.work import group_work
-from tests.chaos.flows.world import L4, PROJECT, groups, image, release, table, upgrade
+from tests.chaos.flows.world import L4, PROJECT, build, groups, image, phase, release, table, upgrade
 from tests.chaos.harness import Flow
 from tests.services.conftest import Begin
 from tests.services.test_mutation import issue, released_only, told
@@ -106,6 +106,11 @@ def is_stopped(flow: Flow) -> None:
     stop.set_stop(flow.ports, who="ada", why="nodes do not join")
 
 
+def is_offered(flow: Flow) -> None:
+    build(flow, run_id=1)
+    flow.until(lambda: phase(flow, 1) == "offered", what="the offer")
+
+
 WORLDS = {
     "skew": World("skew", "build an image on", refused_by_a_tick(moves_on)),
     "skew in a rollout, with nothing released": World("skew", "build an image on", is_refused_by_all),
@@ -119,6 +124,7 @@ WORLDS = {
     "superseded": World("superseded", "chaos-2", is_superseded),
     "held": World("held", "rolled back on command by ada", is_rolled_back),
     "pinned": World("pinned", "pinned to run 1", lambda flow: released_only(flow, run_id=2), {"runId": 1}, run_id=2),
+    "offered": World("offered", "chaos-1", is_offered, said={"mode": "offer"}),
     "observe": World("observe", "Mode is observe", said={"mode": "observe"}),
 }
 
@@ -148,7 +154,7 @@ def test_it_is_in_plan_and_in_status_with_its_reason(begin: Begin, name: str) ->
     seen = status.read(flow.ports, environment)
     said: set[tuple[str, str]] = {(each.kind, each.reason) for each in seen.obstacles}
     said |= {(each.kind, each.reason) for each in seen.not_on}
-    said |= {(each.phase, each.reason) for each in seen.ended}
+    said |= {(each.phase, f"{each.id}: {each.reason}") for each in (*seen.under_way, *seen.ended)}
     assert [reason for kind, reason in said if kind == world.kind and world.reason in reason], said
     assert world.reason in printed(status_command._environment(seen))
 
