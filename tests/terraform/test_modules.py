@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from localcloud import deployment
+from poolwright import settings
 from tests.terraform import provider_schemas
 from tests.terraform.terraform_files import ROOT, declared, of_text, problems
 from tools import terraform_readme
@@ -76,6 +78,38 @@ def test_every_validation_is_tried_with_a_wrong_value() -> None:
             rules = {n: len(b.get("validation", [])) for n, b in terraform_readme.declared(module, "variable").items()}
             for name, count in rules.items():
                 assert tried.count(f"expect_failures = [var.{name}]") >= count, f"{module.name}: {name}"
+
+
+def test_a_subscription_is_set_as_on_the_stand_in() -> None:
+    (push,) = (one.body for one in declared() if (one.type, one.name) == ("google_pubsub_subscription", "push"))
+    process: Any = None
+    function = deployment.Function("tick", 1, process, Path())
+    deployed = deployment.Deployment(Path(), Path(), {"POOLWRIGHT_PROJECT": "p"}, Path(), functions={"tick": function})
+    (tick,) = (each for each in deployment.SUBSCRIPTIONS if each.name == "tick")
+    told = deployed._request(tick, retry=True)
+
+    assert push["ack_deadline_seconds"] == told["ack_deadline_seconds"]
+    assert push["dead_letter_policy"][0]["max_delivery_attempts"] == told["dead_letter_policy"]["max_delivery_attempts"]
+    assert unquoted(push["expiration_policy"][0]["ttl"]) == "" and told["expiration_policy"] == {}  # never
+    for name in ("minimum_backoff", "maximum_backoff"):
+        assert unquoted(push["retry_policy"][0][name]) == f"{told['retry_policy'][name]['seconds']}s"
+    assert {"push_endpoint", "oidc_token"} <= set(push["push_config"][0]) and "oidc_token" in told["push_config"]
+
+
+def test_functions_are_told_only_what_settings_know() -> None:
+    (function,) = (one.body for one in declared() if one.type == "google_cloudfunctions2_function")
+    told = {name.strip('"') for name in function["service_config"][0]["environment_variables"]}
+    known = set(re.findall(r"POOLWRIGHT_\w+", Path(settings.__file__).read_text("utf-8")))
+    assert "POOLWRIGHT_PROJECT" in told and told <= known
+
+
+def test_roles_are_granted_no_wildcard_and_no_permission_twice() -> None:
+    text = (ROOT / "modules" / "poolwright" / "iam.tf").read_text("utf-8")
+    lists = [re.findall(r'"([\w.*]+)"', found) for found in re.findall(r"= \[([^\]]*)\]", text)]
+    assert sum(map(len, lists)) > 20
+    for permissions in lists:
+        assert permissions == sorted(set(permissions)), permissions
+        assert all(re.fullmatch(r"[a-z]+\.[A-Za-z]+\.[A-Za-z]+", each) for each in permissions), permissions
 
 
 def test_no_project_is_written_out() -> None:

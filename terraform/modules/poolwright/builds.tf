@@ -34,6 +34,7 @@ resource "google_project_iam_custom_role" "builder" {
     "compute.instances.getSerialPortOutput",
     "compute.instances.setLabels",
     "compute.instances.setMetadata",
+    "compute.instances.setServiceAccount",
     "compute.instances.stop",
     "compute.machineTypes.get",
     "compute.networks.get",
@@ -54,6 +55,16 @@ resource "google_project_iam_member" "builder" {
   project  = each.key
   role     = each.value.id
   member   = google_service_account.builder[each.key].member
+}
+
+# The machine that is built on runs as the project's default service account (packer/boot-image.pkr.hcl).
+resource "google_service_account_iam_member" "builder_machine" {
+  for_each           = data.google_project.fleet
+  service_account_id = "projects/-/serviceAccounts/${each.value.number}-compute@developer.gserviceaccount.com"
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.builder[each.key].member
+
+  depends_on = [google_project_service.this]
 }
 
 # packer's files: an environment file names the archive as build.source.
