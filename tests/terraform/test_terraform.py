@@ -22,7 +22,6 @@ pytestmark = [
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="no go: terraform has no provider to validate against")
 
 FOLDERS = sorted(str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/versions.tf"))
-MODULES = [folder for folder in FOLDERS if folder.startswith("modules")]
 
 
 def terraform(folder: Path, *command: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -93,7 +92,7 @@ def test_terraform_does_not_validate_what_the_provider_does_not_know(copy: Path)
 
 
 @needs_go
-@pytest.mark.parametrize("folder", MODULES)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_modules_own_tests_pass(copy: Path, folder: str) -> None:
     done = terraform(initialised(copy / folder), "test", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
