@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORLDS = ROOT / "localcloud" / "worlds"
 PYTHON = ROOT / "build" / "functions-venv" / "bin" / "python"
 COLLECTIONS = (
-    "builds", "control", "environments", "leases", "provisioners", "records", "refusals", "rollouts", "runs", "targets",
+    "builds", "control", "drift", "environments", "hints", "intents", "leases", "provisioners", "records", "refusals",
+    "retention", "rollouts", "runs", "targets",
 )  # fmt: skip
 PATIENCE_SECONDS = 30.0
 
