@@ -226,7 +226,7 @@ def test_what_concerns_nobody_is_acknowledged_and_says_why(quiet: Quiet, case: s
 
 def test_work_on_a_group_that_nobody_knows_changes_nothing(quiet: Quiet) -> None:
     message_id, line = quiet.publish(work("", {**GROUP, **HERE}))
-    assert line["message"].startswith(f"message {message_id}: gke-serving-l4-0-grp is left as it is: ")
+    assert line["message"] == f"message {message_id} concerns nobody: gke-serving-l4-0-grp is gone"
     assert quiet.untouched()
 
 

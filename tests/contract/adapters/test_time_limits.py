@@ -45,7 +45,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         lambda access: ComputeEngine(access).members(GROUP),
         lambda access: ComputeEngine(access).template(TEMPLATE),
         lambda access: ComputeEngine(access).templates("p", name_prefix="t"),
-        lambda access: ComputeEngine(access).insert_template("p", {"name": "t"}, region=None, request_id=ID),
+        lambda access: ComputeEngine(access).begin_template("p", {"name": "t"}, region=None, request_id=ID),
         lambda access: ComputeEngine(access).patch_group(GROUP, {}, request_id=ID),
         lambda access: ComputeEngine(access).create_instances(GROUP, ["a"], request_id=ID),
         lambda access: ComputeEngine(access).delete_instances(GROUP, ["a"], request_id=ID),
