@@ -64,8 +64,10 @@ class Served:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client's process gets: ours without the settings of other clouds, and what `serve` printed."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK_", "GOOGLE_"))}
+        """What a client's process gets: ours without the settings of other clouds and the size of a terminal, and what
+        `serve` printed."""
+        others = ("CLOUDSDK_", "GOOGLE_", "COLUMNS", "LINES")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         printed: dict[str, str] = self.manifest["env"]
         return ours | printed
 
