@@ -221,9 +221,18 @@ class Vms:
             if each.get("aliasIpRanges"):
                 interface["aliasIpRanges"] = each["aliasIpRanges"]
             if "accessConfigs" in each:
-                interface["accessConfigs"] = [_outside(config, number) for config in each["accessConfigs"]]
+                interface["accessConfigs"] = [
+                    _outside(
+                        config, f"{self._network()}.{number // 62500 % 250}.{number // 250 % 250}.{number % 250 + 2}"
+                    )
+                    for config in each["accessConfigs"]
+                ]
             interfaces.append(interface)
         return interfaces
+
+    def _network(self) -> str:
+        """First number of outside addresses; 127 puts them on loopback, where a real machine can stand for the VM."""
+        return str(self._world.table("compute.addressing").get("outside", 34))
 
     # What time brings
 
@@ -291,13 +300,12 @@ def _full(reference: str, project: str) -> str:
     return text if text.startswith("projects/") else f"projects/{project}/{text}"
 
 
-def _outside(config: dict[str, Any], number: int) -> Resource:
-    address = config.get("natIP") or f"34.{number // 62500 % 250}.{number // 250 % 250}.{number % 250 + 2}"
+def _outside(config: dict[str, Any], free: str) -> Resource:
     return {
         "kind": "compute#accessConfig",
         "name": config.get("name") or "external-nat",
         "type": config.get("type") or "ONE_TO_ONE_NAT",
-        "natIP": address,
+        "natIP": config.get("natIP") or free,
         "networkTier": config.get("networkTier", "PREMIUM"),
     }
 

@@ -45,6 +45,8 @@ preload() { # NAME@DIGEST
       return
     fi
     say "$1: try ${try} of ${tries} failed: ${why}"
+    # No weather: it will not be there, or be what its digest says, in a minute either.
+    [[ "${why}" != *": not found" && "${why}" != *"unexpected commit digest"* ]] || break
     ((try == tries)) || sleep $((wait_seconds << (try - 1)))
   done
   fail "$1 cannot be pulled: ${why}"

@@ -24,7 +24,7 @@ cp -a /etc/. "${root}/etc/"
 mkdir -p "${root}"/var/{lib,log,tmp} "${root}/home/poolwright/.ssh" "${root}/run/sshd" "${root}/etc/ssh"
 ln -sfn /run "${root}/var/run"
 echo 'poolwright ALL=(ALL) NOPASSWD: ALL' >"${root}/etc/sudoers.d/poolwright"
-chroot "${root}" useradd --no-create-home --home-dir /home/poolwright --shell /bin/bash poolwright
+chroot "${root}" useradd --no-create-home --home-dir /home/poolwright --shell /bin/bash --password '*' poolwright
 chroot "${root}" chown -R poolwright: /home/poolwright
 rm -f "${root}"/etc/ssh/ssh_host_*
 chroot "${root}" ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key

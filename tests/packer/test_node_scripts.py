@@ -86,7 +86,15 @@ def test_an_image_that_is_nowhere_fails_with_its_name(node: Machine, registry: R
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"poolwright: error: {nowhere} cannot be pulled: ")
     assert "not found" in last
+    assert done.stdout.count("of 2 failed: ") == 1
+
+
+def test_a_registry_that_does_not_answer_is_tried_again(node: Machine) -> None:
+    image = f"127.0.0.1:1/app@sha256:{'0' * 64}"
+    done = node.script("preload", **told(image))
+    assert done.returncode == 1
     assert done.stdout.count("of 2 failed: ") == 2
+    assert f"poolwright: error: {image} cannot be pulled: " in done.stderr
 
 
 @pytest.mark.parametrize("what", ["manifest", "layer"])
