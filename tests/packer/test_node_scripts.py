@@ -41,6 +41,13 @@ def test_the_scripts_are_clean(tool: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("place", ["/tmp", "/home", "/var"])
+def test_nothing_there_may_be_executed_directly_as_on_cos(node: Machine, place: str) -> None:
+    done = node.run(f"cp /usr/bin/true {place}/program && {place}/program")
+    assert "Permission denied" in done.stderr
+    assert "Read-only file system" in node.run("touch /program").stderr
+
+
 def test_a_second_run_pulls_nothing(node: Machine, registry: Registry, two: tuple[str, str]) -> None:
     assert node.script("preload", **told(*two)).returncode == 0
     assert node.images() == pinned(*two)
