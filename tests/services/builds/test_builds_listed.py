@@ -7,9 +7,9 @@ import pytest
 from poolwright.builds.run import BY_HAND
 from poolwright.services import builds
 from poolwright.verdicts import Refused
-from tests.builds.conftest import PROJECT, Cloud
-from tests.builds.test_image_built import by_hand, take
-from tests.builds.test_request_build import NEWER, SOURCE, ask
+from tests.services.builds.conftest import PROJECT, Cloud
+from tests.services.builds.test_image_built import by_hand, take
+from tests.services.builds.test_request_build import NEWER, SOURCE, ask
 
 
 def test_builds_are_listed_with_their_state_whoever_submitted_them(cloud: Cloud) -> None:

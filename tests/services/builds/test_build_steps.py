@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.builds.conftest import PROJECT, ROOT, Cloud
-from tests.builds.test_image_built import IMAGE, take
-from tests.builds.test_request_build import SOURCE, ask
+from tests.services.builds.conftest import PROJECT, ROOT, Cloud
+from tests.services.builds.test_image_built import IMAGE, take
+from tests.services.builds.test_request_build import SOURCE, ask
 
 pytestmark = [
     pytest.mark.gcloud,

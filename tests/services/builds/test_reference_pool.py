@@ -13,9 +13,9 @@ from poolwright.references import REFERENCE_POOL, ClusterRef, PoolRef
 from poolwright.services import metadata_folder, node_pools, reference, start_rollout, stop
 from poolwright.services.reference import Status
 from poolwright.verdicts import Busy, Refused
-from tests.builds.conftest import DEV, PROJECT, Cloud, Died, Json, Process, environment, processes
-from tests.builds.test_image_built import take
-from tests.builds.test_request_build import LEASE_SECONDS, ask
+from tests.services.builds.conftest import DEV, PROJECT, Cloud, Died, Json, Process, environment, processes
+from tests.services.builds.test_image_built import take
+from tests.services.builds.test_request_build import LEASE_SECONDS, ask
 from tests.unit.boot_images.examples import SECRET_KEYS
 
 CLUSTER = ClusterRef(PROJECT, "us-central1", "serving")

@@ -14,7 +14,7 @@ from poolwright.services import image_built, request_build, runs, stop
 from poolwright.services.ports import Weather
 from poolwright.services.request_build import Requested
 from poolwright.verdicts import Busy, Refused
-from tests.builds.conftest import BUILDER, PROJECT, ROOT, Cloud, Died, Process, environment, processes
+from tests.services.builds.conftest import BUILDER, PROJECT, ROOT, Cloud, Died, Process, environment, processes
 
 SOURCE = "gke-1335-gke1080000-cos-121-18867-199-88-c-pre"
 LINK = f"projects/gke-node-images/global/images/{SOURCE}"

@@ -29,7 +29,7 @@ from poolwright.services.ports import Ports, Weather
 from tests.chaos.harness import EventLoop, SimulatedClock
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 PROJECT = "acme-gpu"
 BUILDER = f"image-builder@{PROJECT}.iam.gserviceaccount.com"
 DEV = {

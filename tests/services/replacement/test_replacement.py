@@ -28,7 +28,7 @@ from tests.chaos.flows.world import (
     table,
 )  # fmt: skip
 from tests.chaos.harness import Flow
-from tests.flows.conftest import Begin
+from tests.services.replacement.conftest import Begin
 
 Json = dict[str, Any]
 REPLACE = {"nodePolicy": "replace", "maxUnavailable": 1, "drainSeconds": 3600}

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.chaos.flows.world import CLUSTER, NAME, ZONES, command, image, phase, reason, rollout, table
 from tests.chaos.harness import Flow
-from tests.flows.conftest import Begin
+from tests.services.replacement.conftest import Begin
 
 SMOKE = "us-docker.pkg.dev/chaos/smoke@sha256:" + "5" * 64
 GATES = {"smokeJobs": [{"image": SMOKE, "timeoutSeconds": 300}], "cacheHit": True}

@@ -14,8 +14,8 @@ from poolwright.references import last_part
 from poolwright.services import boot_images, image_built, request_build, rollout_command, runs
 from poolwright.services.ports import Build
 from poolwright.verdicts import Busy, Irrelevant, Refused
-from tests.builds.conftest import BUILDER, PROJECT, Cloud, Died, Json, Process, environment, processes
-from tests.builds.test_request_build import LEASE_SECONDS, LINK, NEWER, SOURCE, ask
+from tests.services.builds.conftest import BUILDER, PROJECT, Cloud, Died, Json, Process, environment, processes
+from tests.services.builds.test_request_build import LEASE_SECONDS, LINK, NEWER, SOURCE, ask
 
 IMAGE = f"projects/{PROJECT}/global/images/poolwright-dev-1"
 
