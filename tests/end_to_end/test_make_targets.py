@@ -100,6 +100,7 @@ def test_whoever_may_read_the_project_is_told_so(operator: Operator) -> None:
     assert "and can read 2 clusters" in said.out
 
 
+@pytest.mark.slow
 def test_the_reference_pool_is_created_checked_fetched_and_deleted(operator: Operator) -> None:
     """The steps of the manual procedure, each twice: whoever is interrupted begins again."""
     missing = operator.make("check-latest-source-image", ENV="dev")

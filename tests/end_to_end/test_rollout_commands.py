@@ -13,6 +13,8 @@ import yaml
 from tests.end_to_end.deployed import Deployed, deployed, eventually
 from tests.end_to_end.operator import BASE, Operator, image, world
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 
