@@ -34,7 +34,10 @@ def with_table(text: str) -> str:
 
 
 def _brief(made: Any) -> Any:
-    """Without the defaults of nested fields, which each of them says itself."""
+    """Without the defaults of nested fields, which each of them says itself; a docstring as one line, as the lines that
+    it has differ from one Python to the next."""
+    if isinstance(made, str):
+        return " ".join(made.split())
     if isinstance(made, list):
         return [_brief(item) for item in made]
     if not isinstance(made, dict):
