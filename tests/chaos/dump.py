@@ -20,10 +20,11 @@ from localcloud.calls import CallRecord
 from tests.chaos.harness import Flow, Json
 
 COLLECTIONS = (
-    "builds", "control", "drift", "environments", "intents", "leases", "provisioners", "records", "refusals",
+    "builds", "control", "environments", "intents", "leases", "provisioners", "records", "refusals",
     "rollouts", "runs", "targets",
 )  # fmt: skip
-COLLECTIONS_OF_TIME = ("hints", "retention")  # what was asked for lately, and since when nobody names a template
+# What was asked for lately, what a look at members saw in between, and since when nobody names a template.
+COLLECTIONS_OF_TIME = ("drift", "hints", "retention")
 # Records of messages that were heard: where a message never came, there is none.
 HEARD = ("alert", "build heard", "node pool changed")
 
@@ -85,7 +86,7 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
 
 def _without_beside(records: Iterable[Json]) -> list[Json]:
     """Without what is told beside, and a decision that was taken anew, because nothing had come of it, once."""
-    kept = [each for each in records if not each["what"].startswith(BESIDE)]
+    kept = [each for each in records if each["kind"] != "drift" and not each["what"].startswith(BESIDE)]
     for each in records:
         if each["what"].startswith("not done: "):
             decided = (each["what"].removeprefix("not done: "), *_about(each))

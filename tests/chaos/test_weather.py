@@ -25,11 +25,25 @@ def test_a_flow_ends_well_in_any_bad_weather(story: Story, seed: int, clean: Cal
     _expect_same_end(clean(story), seed=seed)
 
 
+def _comparable(story: Story, ended: dict[str, list[str]]) -> dict[str, list[str]]:
+    """A template is deleted again where the answer was lost: it is gone all the same. Tries are not counted."""
+    again = ["instance_templates.Delete"]
+    if story.tries:
+        again += ["instance_group_managers.CreateInstances", "instance_group_managers.DeleteInstances"]
+    kept = {name: lines for name, lines in ended.items() if not (story.tries and name == "world compute.groupErrors")}
+    calls: list[str] = []
+    for line in ended["calls"]:
+        if line not in calls or not any(f" {method} " in line for method in again):
+            calls.append(line)
+    return {**kept, "calls": calls}
+
+
 def _expect_same_end(clean: Clean, *, seed: int) -> None:
     weather = Weather(seed=seed)
     with clean.ground.flow(weather=weather) as flow:
         play(clean.story, flow)
         print(f"seed {seed}: {dict(weather.seen)}, {len(flow.answers)} deliveries, {flow.dead_letters} dead letters")
         assert any(kind.endswith("after acting") for kind in weather.seen)
-        difference = dump.difference(clean.without_heard, dump.of(flow, heard=False))
+        ended = dump.of(flow, heard=False)
+        difference = dump.difference(_comparable(clean.story, clean.without_heard), _comparable(clean.story, ended))
     assert not difference, f"{clean.story.name}, seed {seed}:\n{difference}"

@@ -24,7 +24,8 @@ def obey(rollout: Rollout, action: Action, *, sent: tuple[str, str], who: str) -
         raise NotNow(f"a newer command was obeyed already ({rollout.commanded[0]})")
     changed = _CHANGES[action](rollout)
     by = f" by {who}" if who else ""
-    return msgspec.structs.replace(changed, commanded=sent, reason=f"{_DONE[action]}{by}")
+    obeyed = (*rollout.obeyed, sent[1])
+    return msgspec.structs.replace(changed, commanded=sent, obeyed=obeyed, reason=f"{_DONE[action]}{by}")
 
 
 def left_behind(rollout: Rollout) -> list[str]:

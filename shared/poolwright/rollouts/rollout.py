@@ -102,8 +102,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     `canary`: the name of the extra node while it is in `canary_group`, `canary_time` when it was asked for, `tries` how
     many were given up, the next not before `retry_time`; `proved`: its name once it has done its work;
     `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
-    command obeyed, so that a late one is known as late; `outbox`: records of transitions that are not told yet,
-    `sequence` counts them.
+    command obeyed, so that a late one is known as late; `obeyed`: the message ids of all, so that a repeat is known;
+    `outbox`: records of transitions that are not told yet, `sequence` counts them.
     """
 
     id: str
@@ -130,6 +130,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     requester: str = ""
     cause: str = ""
     commanded: tuple[str, str] = ("", "")
+    obeyed: tuple[str, ...] = ()
     superseded_by: str = ""
     created: float = 0
     outbox: tuple[Entry, ...] = ()

@@ -31,7 +31,7 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
             requester=event.requester,
         )  # fmt: skip
     rollout = _meant(ports, event)
-    if rollout.commanded == _sent(event):  # somebody died before he could ask
+    if event.message_id in rollout.obeyed:  # heard again, or somebody died before he could ask
         publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
         return f"{rollout.id}: {event.action} was obeyed already"
     live = progress.merged(ports, rollout)

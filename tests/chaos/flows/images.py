@@ -93,7 +93,7 @@ def a_freeze_ends(flow: Flow) -> None:
 STORIES = (
     Story("an image is built", "rollouts", an_image_is_built),
     Story("an image is broken", "rollouts", an_image_is_broken),
-    Story("there is no room for the canary", "rollouts", there_is_no_room_for_the_canary),
+    Story("there is no room for the canary", "rollouts", there_is_no_room_for_the_canary, tries=True),
     Story("a newer image supersedes", "rollouts", a_newer_image_supersedes),
     Story("a person rolls back", "rollouts", a_person_rolls_back),
     Story("a person aborts", "rollouts", a_person_aborts),

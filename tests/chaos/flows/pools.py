@@ -61,6 +61,7 @@ def what_nobody_needs_is_collected(flow: Flow) -> None:
     flow.until(lambda: made_by_us(flow) == templates(flow, L4), what="the end of older templates", minutes=300)
     kept = {"poolwright-chaos-2", "poolwright-chaos-3"}
     flow.until(lambda: images_of_ours(flow) == kept, what="the end of the oldest image", minutes=300)
+    flow.until(lambda: not stored(flow, "intents"), what="the record of the last deletion", minutes=300)
 
 
 STORIES = (

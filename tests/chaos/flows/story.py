@@ -10,8 +10,10 @@ from tests.chaos.harness import Flow
 
 @dataclass(frozen=True)
 class Story:
-    """A flow by its name; `world` names its world file and its folder of environments."""
+    """A flow by its name; `world` names its world file and its folder of environments. `tries`: how often something is
+    tried in it depends on how long it takes, so in bad weather nobody counts the tries."""
 
     name: str
     world: str
     play: Callable[[Flow], None]
+    tries: bool = False
