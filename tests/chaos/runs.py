@@ -113,7 +113,8 @@ def expect_same_end(clean: Clean, runs: Iterable[Struck]) -> None:
             assert str(flow.delivered[run.message]) == clean.messages[run.message], (
                 "the run went another way before it was struck"
             )
-            heard = run.twist not in ("dropped", "delayed")  # what comes late may be about what is gone by then
+            # What comes late, as it does after a kill, may be about what is gone by then.
+            heard = run.kill is None and run.twist not in ("dropped", "delayed")
             before: Mapping[str, list[str]] = clean.with_heard if heard else clean.without_heard
             if difference := dump.difference(before, dump.of(flow, heard=heard)):
                 found.append(f"{what}:\n{difference}")
