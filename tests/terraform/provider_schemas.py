@@ -1,7 +1,7 @@
 """The providers' real schemas, as far as the modules use them: `provider_schemas.json`.
 
 registry.terraform.io is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
-assembly (https://pypi.org/project/cdktf-cdktf-provider-google, https://pypi.org/project/cdktf-cdktf-provider-kubernetes).
+assembly (the PyPI packages cdktf-cdktf-provider-google and cdktf-cdktf-provider-kubernetes).
 
     python tests/terraform/provider_schemas.py      downloads them (60 MB) and writes the file anew
 
