@@ -1,6 +1,6 @@
 """The providers' real schemas, as far as the modules use them: `provider_schemas.json`.
 
-registry.terraform.io is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
+Terraform's own registry is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
 assembly (the PyPI packages cdktf-cdktf-provider-google and cdktf-cdktf-provider-kubernetes).
 
     python tests/terraform/provider_schemas.py      downloads them (60 MB) and writes the file anew
