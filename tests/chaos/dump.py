@@ -20,11 +20,10 @@ from localcloud.calls import CallRecord
 from tests.chaos.harness import Flow, Json
 
 COLLECTIONS = (
-    "builds", "control", "environments", "intents", "leases", "provisioners", "records", "refusals",
+    "builds", "control", "drift", "environments", "intents", "leases", "provisioners", "records", "refusals",
     "rollouts", "runs", "targets",
 )  # fmt: skip
-# What was asked for lately, what a look at members saw in between, and since when nobody names a template.
-COLLECTIONS_OF_TIME = ("drift", "hints", "retention")
+COLLECTIONS_OF_TIME = ("hints", "retention")  # what was asked for lately, and since when nobody names a template
 # Records of messages that were heard: where a message never came, there is none.
 HEARD = ("alert", "build heard", "node pool changed")
 
@@ -75,9 +74,15 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
         documents = {each.key: each.body for each in flow.ports.store.all(collection)}
         if collection == "leases":  # one that has ended is nobody's, whether or not somebody has tidied it away
             documents = {key: each for key, each in documents.items() if each["until"] > flow.now()}
+        if collection == "drift":  # which is over, or was only seen in between, tells of when somebody looked
+            documents = drifting = {key: each for key, each in documents.items() if each["members"]}
         if collection == "records":
-            kept = {key: each for key, each in documents.items() if heard or each["kind"] not in HEARD}
-            sections["store records"] = sorted(map(_row, _without_beside(kept.values())))  # their keys are hashes
+            kept = [each for each in documents.values() if heard or each["kind"] not in HEARD]
+            kept = [each for each in kept if each["kind"] != "drift" or each["subject"] in drifting]
+            # Word of a node pool that comes when the pool is gone is let go.
+            pools = world["gke.nodePools"]
+            kept = [each for each in kept if each["kind"] != "node pool changed" or _is_there(each["subject"], pools)]
+            sections["store records"] = sorted(map(_row, _without_beside(kept)))  # their keys are hashes
         else:
             sections[f"store {collection}"] = _lines(documents)
     sections["calls"] = _calls(flow.stack.world.calls.mutating())
@@ -86,7 +91,7 @@ def of(flow: Flow, *, heard: bool) -> dict[str, list[str]]:
 
 def _without_beside(records: Iterable[Json]) -> list[Json]:
     """Without what is told beside, and a decision that was taken anew, because nothing had come of it, once."""
-    kept = [each for each in records if each["kind"] != "drift" and not each["what"].startswith(BESIDE)]
+    kept = [each for each in records if not each["what"].startswith(BESIDE)]
     for each in records:
         if each["what"].startswith("not done: "):
             decided = (each["what"].removeprefix("not done: "), *_about(each))
@@ -94,6 +99,10 @@ def _without_beside(records: Iterable[Json]) -> list[Json]:
             if len(alike) > 1:
                 kept.remove(alike[0])
     return kept
+
+
+def _is_there(subject: str, pools: Mapping[str, Any]) -> bool:
+    return "/nodePools/" not in subject or subject in pools
 
 
 def _about(record: Json) -> tuple[str, str]:

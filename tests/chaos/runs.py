@@ -113,10 +113,9 @@ def expect_same_end(clean: Clean, runs: Iterable[Struck]) -> None:
             assert str(flow.delivered[run.message]) == clean.messages[run.message], (
                 "the run went another way before it was struck"
             )
-            # What comes late, as it does after a kill, may be about what is gone by then.
-            heard = run.kill is None and run.twist not in ("dropped", "delayed")
-            before: Mapping[str, list[str]] = clean.with_heard if heard else clean.without_heard
-            if difference := dump.difference(before, dump.of(flow, heard=heard)):
+            dropped = run.twist == "dropped"
+            before: Mapping[str, list[str]] = clean.without_heard if dropped else clean.with_heard
+            if difference := dump.difference(before, dump.of(flow, heard=not dropped)):
                 found.append(f"{what}:\n{difference}")
     told = f"{clean.story.name}: {len(found)} of {len(runs)} runs ended otherwise\n\n" + "\n\n".join(found)
     assert not found, told
