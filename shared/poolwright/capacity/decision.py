@@ -16,40 +16,51 @@ from poolwright.capacity.provisioner import Spec
 
 @dataclass(frozen=True)
 class Grow:
-    """Add `count` nodes to `group`."""
+    """Add `count` nodes to `group`. `target`: members that all groups have then, together."""
 
     group: str
     count: int
+    target: int
     reason: str
+    would_change_if: str
 
 
 @dataclass(frozen=True)
 class Shrink:
-    """Drain and delete this idle node."""
+    """Drain and delete these nodes. `target`: members that all groups have then, together."""
 
-    node: GpuNode
+    nodes: tuple[GpuNode, ...]
+    target: int
     reason: str
+    would_change_if: str
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Nothing to do; the reason says what would change that."""
+    """Nothing to do. `target`: members that all groups have, together."""
 
+    target: int
     reason: str
+    would_change_if: str
 
 
 Decision = Grow | Shrink | Hold
 
 
-def decide(spec: Spec, seen: Observation, *, changed_at: float, now: float) -> Decision:
-    """What to do now. `changed_at`: when this provisioner last changed its capacity (0: never), seconds."""
+def decide(spec: Spec, seen: Observation, *, grown_at: float, shrunk_at: float, now: float, at_once: int) -> Decision:
+    """What to do now. `grown_at`, `shrunk_at`: when this provisioner last added or took away nodes (0: never), seconds.
+    `at_once`: how many nodes of a group may be in hand at one moment."""
     wanted, why = _wanted(spec, seen)
     coming = seen.members
     if wanted > coming:
         return _grow(seen, wanted - coming, why)
     if seen.on_the_way:
-        return Hold(f"{seen.on_the_way} nodes are on their way; {why}")
-    return _shrink(spec, seen, changed_at=changed_at, now=now, why=why)
+        return _hold(seen, f"{seen.on_the_way} nodes are on their way; {why}")
+    return _shrink(spec, seen, changed_at=max(grown_at, shrunk_at), now=now, why=why)
+
+
+def _hold(seen: Observation, reason: str) -> Hold:
+    return Hold(target=seen.members, reason=reason, would_change_if="")
 
 
 def _wanted(spec: Spec, seen: Observation) -> tuple[int, str]:
@@ -79,8 +90,8 @@ def _wanted(spec: Spec, seen: Observation) -> tuple[int, str]:
 def _grow(seen: Observation, count: int, why: str) -> Decision:
     open_groups = [group for group in seen.groups if not group.refusal]
     if not open_groups:
-        return Hold(f"{why}, but no group can grow: {'; '.join(_refusals(seen.groups))}")
-    return Grow(group=open_groups[0].name, count=count, reason=why)
+        return _hold(seen, f"{why}, but no group can grow: {'; '.join(_refusals(seen.groups))}")
+    return Grow(group=open_groups[0].name, count=count, target=seen.members + count, reason=why, would_change_if="")
 
 
 def _refusals(groups: tuple[Group, ...]) -> list[str]:
@@ -92,23 +103,28 @@ def _shrink(spec: Spec, seen: Observation, *, changed_at: float, now: float, why
     if seen.members > spec.max_nodes:
         reason = f"{seen.members} nodes are more than maxNodes {spec.max_nodes}"
     elif low is None:
-        return Hold(f"{why}; no minGPUUtilizationPercent is set, so nothing shrinks")
+        return _hold(seen, f"{why}; no minGPUUtilizationPercent is set, so nothing shrinks")
     elif seen.utilization is None:
-        return Hold("GPU utilization is unknown, and unknown never takes capacity away")
+        return _hold(seen, "GPU utilization is unknown, and unknown never takes capacity away")
     elif seen.utilization >= low:
-        return Hold(f"GPU utilization is {seen.utilization:.0f} %, within its band")
+        return _hold(seen, f"GPU utilization is {seen.utilization:.0f} %, within its band")
     else:
         reason = f"GPU utilization is {seen.utilization:.0f} %, below {low:.0f} %"
     if seen.pending:
-        return Hold("pods are waiting for GPUs")
+        return _hold(seen, "pods are waiting for GPUs")
     if now - changed_at < spec.cooldown_seconds:
-        return Hold(f"{reason}, but the cooldown of {spec.cooldown_seconds:.0f} s runs")
+        return _hold(seen, f"{reason}, but the cooldown of {spec.cooldown_seconds:.0f} s runs")
     if seen.members <= spec.min_nodes:
-        return Hold(f"{reason}, but minNodes is {spec.min_nodes}")
+        return _hold(seen, f"{reason}, but minNodes is {spec.min_nodes}")
     idle = sorted((node for node in seen.nodes if node.idle), key=lambda node: _last_first(seen.groups, node))
     if len(idle) <= spec.min_unutilized_gpu_nodes:
-        return Hold(f"{reason}, but no node is idle beyond the buffer of {spec.min_unutilized_gpu_nodes}")
-    return Shrink(node=idle[0], reason=f"{reason}, and no pod uses a GPU of {idle[0].name}")
+        return _hold(seen, f"{reason}, but no node is idle beyond the buffer of {spec.min_unutilized_gpu_nodes}")
+    return Shrink(
+        nodes=(idle[0],),
+        target=seen.members - 1,
+        reason=f"{reason}, and no pod uses a GPU of {idle[0].name}",
+        would_change_if="",
+    )
 
 
 def _last_first(groups: tuple[Group, ...], node: GpuNode) -> tuple[int, str]:

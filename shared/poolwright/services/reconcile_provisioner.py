@@ -50,7 +50,14 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
     if memory.growth is not None:
         return _create(ports, sight, key=key, memory=memory, cause=work.cause)
-    decision = rules.decide(provisioner.spec, sight.seen, changed_at=memory.changed_at, now=ports.clock.now())
+    decision = rules.decide(
+        provisioner.spec,
+        sight.seen,
+        grown_at=memory.changed_at,
+        shrunk_at=memory.changed_at,
+        now=ports.clock.now(),
+        at_once=1,
+    )
     _tell(kubernetes, body, ready=True, reason=type(decision).__name__, text=decision.reason, seen=sight.seen)
     if isinstance(decision, rules.Hold):
         return Done(f"{work.name} holds: {decision.reason}")
@@ -60,7 +67,8 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         growth = Growth(group=decision.group, names=_names(ports, sight, decision, key, memory), reason=decision.reason)
         memory = save(ports, key, memory, sequence=memory.sequence + 1, growth=growth)
         return _create(ports, sight, key=key, memory=memory, cause=work.cause)
-    drain = Drain(node=decision.node.name, group=decision.node.group, began=ports.clock.now(), reason=decision.reason)
+    node = decision.nodes[0]
+    drain = Drain(node=node.name, group=node.group, began=ports.clock.now(), reason=decision.reason)
     memory = save(ports, key, memory, sequence=memory.sequence + 1, drain=drain)
     return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
 
@@ -76,7 +84,14 @@ def _observe(
     cause: str,
 ) -> Done:
     """Decide and record, and write nothing, neither the provisioner's status nor what an earlier mode began."""
-    decision = rules.decide(provisioner.spec, sight.seen, changed_at=memory.changed_at, now=ports.clock.now())
+    decision = rules.decide(
+        provisioner.spec,
+        sight.seen,
+        grown_at=memory.changed_at,
+        shrunk_at=memory.changed_at,
+        now=ports.clock.now(),
+        at_once=1,
+    )
     if isinstance(decision, rules.Hold):
         return Done(f"{key} holds: {decision.reason}; mode is observe")
     return _would(ports, environment, decision, "observe", key=key, cause=cause)
@@ -110,7 +125,7 @@ def _words(decision: rules.Decision) -> str:
     if isinstance(decision, rules.Grow):
         return f"add {decision.count} nodes to {decision.group}"
     if isinstance(decision, rules.Shrink):
-        return f"drain {decision.node.name}"
+        return f"drain {', '.join(node.name for node in decision.nodes)}"
     return "hold"
 
 

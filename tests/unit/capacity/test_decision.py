@@ -38,30 +38,38 @@ def seen(*nodes: GpuNode, on_the_way: int = 0, pending: tuple[int, ...] = ()) ->
 
 
 def test_a_duty_cycle_above_the_maximum_adds_what_brings_it_back() -> None:
-    decision = decide(SPEC, seen(node("n1", duty=92), node("n2", duty=94)), changed_at=LONG_AGO, now=NOW)
-    assert decision == Grow(group="a", count=1, reason="GPU utilization is 93 %, above 85 %")
+    decision = decide(
+        SPEC, seen(node("n1", duty=92), node("n2", duty=94)), grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1
+    )
+    assert isinstance(decision, Grow)
+    assert (decision.group, decision.count, decision.target) == ("a", 1, 3)
+    assert decision.reason == "GPU utilization is 93 %, above 85 %"
 
 
 def test_capacity_on_its_way_is_not_bought_twice() -> None:
     busy = (node("n1", duty=92), node("n2", duty=94))
-    assert isinstance(decide(SPEC, seen(*busy, on_the_way=1), changed_at=LONG_AGO, now=NOW), Hold)
+    assert isinstance(
+        decide(SPEC, seen(*busy, on_the_way=1), grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1), Hold
+    )
 
 
 def test_waiting_pods_are_given_the_nodes_they_need() -> None:
-    decision = decide(SPEC, seen(node("n1"), pending=(2, 2, 1)), changed_at=LONG_AGO, now=NOW)
+    decision = decide(
+        SPEC, seen(node("n1"), pending=(2, 2, 1)), grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1
+    )
     assert isinstance(decision, Grow)
     assert decision.count == 3
 
 
 def test_an_idle_node_goes_when_utilization_is_low_and_the_least_preferred_group_gives_first() -> None:
     fleet = seen(node("n1", duty=10), node("n2", used=0, duty=0), node("n3", used=0, duty=0, group="b"))
-    decision = decide(SPEC, fleet, changed_at=LONG_AGO, now=NOW)
+    decision = decide(SPEC, fleet, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     assert isinstance(decision, Shrink)
-    assert decision.node.name == "n3"
+    assert decision.nodes[0].name == "n3"
 
 
 def test_nothing_shrinks_while_the_cooldown_runs() -> None:
-    decision = decide(SPEC, seen(node("n1", used=0, duty=0)), changed_at=NOW - 10, now=NOW)
+    decision = decide(SPEC, seen(node("n1", used=0, duty=0)), grown_at=NOW - 10, shrunk_at=NOW - 10, now=NOW, at_once=1)
     assert isinstance(decision, Hold)
     assert "cooldown" in decision.reason
 
@@ -69,7 +77,7 @@ def test_nothing_shrinks_while_the_cooldown_runs() -> None:
 def test_a_refusing_group_is_passed_over() -> None:
     fleet = seen(node("n1", duty=95))
     fleet = replace(fleet, groups=(replace(fleet.groups[0], refusal="stockout"), fleet.groups[1]))
-    decision = decide(SPEC, fleet, changed_at=LONG_AGO, now=NOW)
+    decision = decide(SPEC, fleet, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     assert isinstance(decision, Grow)
     assert decision.group == "b"
 
@@ -112,7 +120,7 @@ specs = st.builds(
 
 @given(specs, fleets)
 def test_the_bounds_are_never_left(spec: Spec, fleet: Observation) -> None:
-    decision = decide(spec, fleet, changed_at=LONG_AGO, now=NOW)
+    decision = decide(spec, fleet, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     if isinstance(decision, Grow):
         assert fleet.members + decision.count <= spec.max_nodes
     if isinstance(decision, Shrink):
@@ -122,16 +130,16 @@ def test_the_bounds_are_never_left(spec: Spec, fleet: Observation) -> None:
 @given(specs, fleets)
 def test_unknown_never_takes_capacity_away(spec: Spec, fleet: Observation) -> None:
     blind = replace(fleet, nodes=tuple(replace(each, duty_cycle=None) for each in fleet.nodes))
-    decision = decide(spec, blind, changed_at=LONG_AGO, now=NOW)
+    decision = decide(spec, blind, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     assert not isinstance(decision, Shrink) or fleet.members > spec.max_nodes
 
 
 @given(specs, fleets)
 def test_only_a_node_that_nobody_uses_goes(spec: Spec, fleet: Observation) -> None:
-    decision = decide(spec, fleet, changed_at=LONG_AGO, now=NOW)
+    decision = decide(spec, fleet, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     if isinstance(decision, Shrink):
-        assert decision.node.used == 0
-        assert decision.node.serving
+        assert decision.nodes[0].used == 0
+        assert decision.nodes[0].serving
         idle = sum(each.idle for each in fleet.nodes)
         assert idle - 1 >= spec.min_unutilized_gpu_nodes
 
@@ -139,7 +147,7 @@ def test_only_a_node_that_nobody_uses_goes(spec: Spec, fleet: Observation) -> No
 @given(specs, fleets, st.integers(1, 2))
 def test_more_demand_never_gives_less(spec: Spec, fleet: Observation, gpus: int) -> None:
     def change(some: Observation) -> int:
-        decision = decide(spec, some, changed_at=LONG_AGO, now=NOW)
+        decision = decide(spec, some, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
         return decision.count if isinstance(decision, Grow) else -1 if isinstance(decision, Shrink) else 0
 
     assert change(replace(fleet, pending=(*fleet.pending, gpus))) >= change(fleet)
@@ -150,11 +158,11 @@ def test_the_order_of_nodes_does_not_matter(spec: Spec, fleet: Observation, dice
     shuffled = list(fleet.nodes)
     dice.shuffle(shuffled)  # type: ignore[attr-defined]
     mixed = replace(fleet, nodes=tuple(shuffled))
-    first = decide(spec, fleet, changed_at=LONG_AGO, now=NOW)
-    second = decide(spec, mixed, changed_at=LONG_AGO, now=NOW)
+    first = decide(spec, fleet, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
+    second = decide(spec, mixed, grown_at=LONG_AGO, shrunk_at=LONG_AGO, now=NOW, at_once=1)
     assert type(first) is type(second)
     if isinstance(first, Shrink) and isinstance(second, Shrink):
-        assert first.node == second.node
+        assert first.nodes == second.nodes
 
 
 def test_a_spec_that_cannot_be_used_names_the_field() -> None:
