@@ -17,7 +17,8 @@ POOL_LABEL = "cloud.google.com/gke-nodepool"
 class Pod:
     """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
     `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks
-    the registry for even if it has them (imagePullPolicy Always)."""
+    the registry for even if it has them (imagePullPolicy Always); `local_storage`: it keeps data on its node, which
+    go with the node, and does not say that they may."""
 
     namespace: str
     name: str
@@ -30,6 +31,7 @@ class Pod:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
     always_pulled: frozenset[str] = frozenset()
+    local_storage: bool = False
 
     @property
     def stays(self) -> bool:
@@ -85,6 +87,15 @@ class Node:
         (github.com/kubernetes/cloud-provider-gcp, cmd/gcp-controller-manager/node_csr_approver.go)."""
         noted = self.annotations.get(INSTANCE_ID, "")
         return not noted or not instance_id or noted == instance_id
+
+
+@dataclass(frozen=True)
+class ConfigMap:
+    """A ConfigMap; `version` changes whenever it does (its resourceVersion)."""
+
+    name: str
+    data: Mapping[str, str]
+    version: str
 
 
 @dataclass(frozen=True)

@@ -87,4 +87,5 @@ def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
         image_type=pool.config.image_type,
         locations=tuple(pool.locations),
         status_message=pool.status_message,
+        autoprovisioned=pool.autoscaling.autoprovisioned,
     )

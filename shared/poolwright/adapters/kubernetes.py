@@ -19,9 +19,9 @@ from kubernetes.client.exceptions import ApiException
 
 from poolwright.adapters import kubernetes_objects as reading
 from poolwright.adapters.gke import ControlPlane
-from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod
+from poolwright.nodes import CORDONED_FOR, ConfigMap, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
-from poolwright.services.ports import Json, Kubernetes, Missing, Stale, Weather
+from poolwright.services.ports import Json, Kubernetes, Missing, Rejected, Stale, Weather
 
 _PROVISIONERS = "/apis/compute.poolwright.dev/v1alpha1/nodeprovisioners"
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
@@ -63,8 +63,24 @@ class KubernetesApi:
     def nodes(self) -> list[Node]:
         return [reading.node(item) for item in self._all("/api/v1/nodes")]
 
+    def cordoned_nodes(self) -> list[Node]:
+        return [reading.node(item) for item in self._all("/api/v1/nodes", fieldSelector="spec.unschedulable=true")]
+
     def pods(self) -> list[Pod]:
         return [reading.pod(item) for item in self._all("/api/v1/pods", fieldSelector=_UNFINISHED)]
+
+    def pods_on(self, node: str) -> list[Pod]:
+        found = self._all("/api/v1/pods", fieldSelector=f"spec.nodeName={node},{_UNFINISHED}")
+        return [reading.pod(item) for item in found]
+
+    def config_maps(self, namespace: str) -> list[ConfigMap]:
+        try:
+            found = self._all(f"/api/v1/namespaces/{quote(namespace)}/configmaps")
+            return [reading.config_map(item) for item in found]
+        except ApiException as error:
+            if error.status not in (401, 403):
+                raise
+            raise Rejected(f"{error.status} {error.reason}: {error.body}", status="PERMISSION_DENIED") from error
 
     def cordon(self, node: str, *, reason: str) -> None:
         self._patch_node(node, unschedulable=True, cordoned_for=reason)

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Literal
 
 from poolwright.logs import redact
-from poolwright.nodes import ImagePull, Job, Node, Pod
+from poolwright.nodes import ConfigMap, ImagePull, Job, Node, Pod
 from poolwright.services.ports import Json
 
 GPU = "nvidia.com/gpu"
 _HOSTNAME = "kubernetes.io/hostname"
+_SAFE_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _NEEDED_IMAGE = re.compile(r'(?P<there>Container image|Successfully pulled image) "(?P<image>[^"]+)"')
 _LONGEST_REASON = 300
 
@@ -60,7 +61,25 @@ def pod(item: Json) -> Pod:
             for container in [*spec.get("initContainers", []), *spec["containers"]]
             if container.get("imagePullPolicy") == "Always"
         ),
+        local_storage=_keeps_data_here(spec, metadata.get("annotations", {})),
     )
+
+
+def _keeps_data_here(spec: Json, annotations: Json) -> bool:
+    """As the cluster autoscaler sees it: a hostPath or an emptyDir that is not in memory, unless the pod's annotation
+    names the volume (github.com/kubernetes/autoscaler, cluster-autoscaler/utils/drain/drain.go)."""
+    excused = annotations.get(_SAFE_VOLUMES, "").split(",")
+    return any(
+        "hostPath" in volume or ("emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory")
+        for volume in spec.get("volumes", [])
+        if volume["name"] not in excused
+    )
+
+
+def config_map(item: Json) -> ConfigMap:
+    """From `ConfigMap`."""
+    metadata = item["metadata"]
+    return ConfigMap(name=metadata["name"], data=item.get("data") or {}, version=metadata["resourceVersion"])
 
 
 def _gpus(spec: Json) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from poolwright.nodes import ConfigMap as ConfigMap
 from poolwright.nodes import ImagePull as ImagePull
 from poolwright.nodes import Job as Job
 from poolwright.nodes import Node as Node
@@ -153,6 +154,7 @@ class NodePool:
     image_type: str = ""
     locations: tuple[str, ...] = ()
     status_message: str = ""
+    autoprovisioned: bool = False
 
     @property
     def is_reference(self) -> bool:
@@ -249,8 +251,17 @@ class Kubernetes(Protocol):
     def nodes(self) -> list[Node]:
         """All nodes."""
 
+    def cordoned_nodes(self) -> list[Node]:
+        """The nodes that are closed for pods, whoever closed them."""
+
     def pods(self) -> list[Pod]:
         """All pods that are not finished."""
+
+    def pods_on(self, node: str) -> list[Pod]:
+        """The pods of one node that are not finished."""
+
+    def config_maps(self, namespace: str) -> list[ConfigMap]:
+        """All ConfigMaps of a namespace, none where there is no such namespace. Rejected (PERMISSION_DENIED)."""
 
     def cordon(self, node: str, *, reason: str) -> None:
         """Mark unschedulable, with an annotation that says for what. Missing."""

@@ -20,7 +20,7 @@ from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
 from poolwright.rollouts.gates.evidence import SmokeRun
 from poolwright.rollouts.smoke_jobs import manifest
-from poolwright.services.ports import Json, Missing, Weather
+from poolwright.services.ports import Json, Missing, Rejected, Weather
 from tests.contract.conftest import Served
 from tests.contract.kubernetes.clusters import START, Clock, budget_body, node_body, pod_body
 
@@ -202,6 +202,62 @@ def test_a_pod_that_its_budget_keeps_is_not_evicted(cluster: Cluster, adapter: K
     cluster.do("reconcile")
     assert not adapter.evict(pod_named("p"))
     assert not any(pod.deleting for pod in adapter.pods())
+
+
+def test_config_maps_of_a_namespace_are_read_and_there_are_none_where_there_is_no_namespace(
+    cluster: Cluster, adapter: KubernetesApi
+) -> None:
+    assert adapter.config_maps("poolwright") == []
+    cluster.do("create", "namespaces", {"metadata": {"name": "poolwright"}})
+    cluster.do("create", "configmaps", {"metadata": {"name": "poolwright"}, "data": {"STATE": "Running"}}, "poolwright")
+    cluster.do("create", "configmaps", {"metadata": {"name": "elsewhere"}, "data": {}}, "default")
+    before = {each.name: each for each in adapter.config_maps("poolwright")}
+    assert before["poolwright"].data == {"STATE": "Running"}
+    assert "elsewhere" not in before
+    cluster.do("patch", "configmaps", "poolwright", {"data": {"STATE": "DrainAndSuspend"}}, "poolwright")
+    after = {each.name: each for each in adapter.config_maps("poolwright")}
+    assert after["poolwright"].data == {"STATE": "DrainAndSuspend"}
+    assert after["poolwright"].version != before["poolwright"].version
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_config_maps_that_may_not_be_read_are_rejected(cluster: Cluster, adapter: KubernetesApi, status: int) -> None:
+    cluster.refusal = (status, {"kind": "Status", "code": status, "message": "configmaps is forbidden"})
+    with pytest.raises(Rejected, match="configmaps is forbidden"):
+        adapter.config_maps("poolwright")
+
+
+def test_cordoned_nodes_are_those_that_are_closed_for_pods(cluster: Cluster, adapter: KubernetesApi) -> None:
+    for name in "ab":
+        cluster.do("create", "nodes", node_body(name))
+    adapter.cordon("b", reason="somebody")
+    assert [(node.name, node.cordoned_for) for node in adapter.cordoned_nodes()] == [("b", "somebody")]
+
+
+def test_pods_on_a_node_are_those_that_are_not_finished(cluster: Cluster, adapter: KubernetesApi) -> None:
+    for name, node, phase in (("here", "a", "Running"), ("over", "a", "Succeeded"), ("there", "b", "Running")):
+        cluster.do("create", "pods", pod_body(name, nodeName=node))
+        cluster.do("patch", "pods", name, {"status": {"phase": phase}}, "default", subresource="status")
+    assert [pod.name for pod in adapter.pods_on("a")] == ["here"]
+
+
+@pytest.mark.parametrize(
+    ("volume", "keeps"),
+    [
+        ({"emptyDir": {}}, True),
+        ({"hostPath": {"path": "/data"}}, True),
+        ({"emptyDir": {"medium": "Memory"}}, False),
+        ({"configMap": {"name": "c"}}, False),
+    ],
+)
+def test_a_pod_keeps_data_on_its_node_unless_it_says_that_they_may_go(
+    cluster: Cluster, adapter: KubernetesApi, volume: Json, keeps: bool
+) -> None:
+    cluster.do("create", "pods", pod_body("p", volumes=[{"name": "v", **volume}]))
+    assert [pod.local_storage for pod in adapter.pods()] == [keeps]
+    excuse = {"cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "other,v"}
+    cluster.do("patch", "pods", "p", {"metadata": {"annotations": excuse}}, "default")
+    assert [pod.local_storage for pod in adapter.pods()] == [False]
 
 
 def test_a_server_that_is_busy_is_weather_and_no_budget(cluster: Cluster, adapter: KubernetesApi) -> None:
