@@ -186,7 +186,7 @@ class Cloud:
     def hurry(self, cluster: str, provisioner: str) -> None:
         """Waits of a provisioner that suit a person who watches."""
         objects = kubernetes.client.CustomObjectsApi(self._kubernetes(cluster))
-        body = {"spec": {"cooldownSeconds": 3, "drainSeconds": 30}}
+        body = {"spec": {"cooldowns": {"scaleDownSeconds": 3}, "drain": {"timeoutSeconds": 30}}}
         objects.patch_cluster_custom_object("compute.poolwright.dev", "v1alpha1", "nodeprovisioners", provisioner, body)
 
     def gpu_nodes(self, cluster: str, *, pools: Collection[str]) -> dict[str, int]:

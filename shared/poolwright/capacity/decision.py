@@ -112,8 +112,8 @@ def _shrink(spec: Spec, seen: Observation, *, changed_at: float, now: float, why
         reason = f"GPU utilization is {seen.utilization:.0f} %, below {low:.0f} %"
     if seen.pending:
         return _hold(seen, "pods are waiting for GPUs")
-    if now - changed_at < spec.cooldown_seconds:
-        return _hold(seen, f"{reason}, but the cooldown of {spec.cooldown_seconds:.0f} s runs")
+    if now - changed_at < spec.cooldowns.scale_down_seconds:
+        return _hold(seen, f"{reason}, but the cooldown of {spec.cooldowns.scale_down_seconds:.0f} s runs")
     if seen.members <= spec.min_nodes:
         return _hold(seen, f"{reason}, but minNodes is {spec.min_nodes}")
     idle = sorted((node for node in seen.nodes if node.idle), key=lambda node: _last_first(seen.groups, node))

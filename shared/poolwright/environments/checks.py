@@ -1,37 +1,28 @@
-"""What no type can say of an environment: fields that must agree, names that must exist.
-
-Each problem is a path, what is wrong, and the paths of other fields that it depends on.
-"""
+"""What no type can say of an environment: fields that must agree, names that must exist."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
-from functools import singledispatch
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from typing import Any
 
-import msgspec
-
+from poolwright import shape
 from poolwright.boot_images import conflicts
 from poolwright.boot_images.substitutions import Substitutions
 from poolwright.environments.build_policy import BuildPolicy
 from poolwright.environments.environment import Environment
 from poolwright.environments.rollout_policy import RolloutPolicy
-from poolwright.rollouts.windows import Freeze, Window
-
-Found = Iterator[tuple[str, ...]]
-
-
-@singledispatch
-def problems(value: msgspec.Struct) -> Found:
-    """What is wrong within this value, each of whose fields is right by itself."""
-    yield from ()
+from poolwright.rollouts.windows import Freeze
+from poolwright.shape import Found, Problem, problems_of, repeated
 
 
-@problems.register
+def read(raw: Any) -> tuple[Environment | None, tuple[Problem, ...]]:
+    """What a file says (None where it cannot be made), and every problem with it."""
+    return shape.read(raw, Environment, page="docs/environments.md")
+
+
+@problems_of.register
 def _(environment: Environment) -> Found:
-    yield from _repeated("clusters", (f"{each.name} in {each.location}" for each in environment.clusters))
+    yield from repeated("clusters", (f"{each.name} in {each.location}" for each in environment.clusters))
     pool = environment.source_image.reference_pool
     named = [each for each in environment.clusters if pool and each.name == pool.cluster]
     if pool and len(named) != 1:
@@ -45,7 +36,7 @@ def _(environment: Environment) -> Found:
         yield "rollout.gates.cacheHit", text, "build.containers"
 
 
-@problems.register
+@problems_of.register
 def _(policy: RolloutPolicy) -> Found:
     for place, (before, after) in enumerate(pairwise(policy.waves), 1):
         if after <= before:
@@ -61,44 +52,17 @@ def _(policy: RolloutPolicy) -> Found:
         )
 
 
-@problems.register
-def _(window: Window) -> Found:
-    if not window.days:
-        yield "days", "the list is empty, so that it never opens; name days, or leave the field out for all"
-    yield from _repeated("days", window.days)
-    if window.begins == window.ends:
-        yield "ends", f"it is {window.ends}, as begins is; for whole days begin at 00:00 and end at 24:00", "begins"
-    try:
-        ZoneInfo(window.time_zone)
-    except (KeyError, OSError, ValueError):  # the latter for what is no name at all: a folder, `../x`
-        yield "timeZone", f"{window.time_zone!r} is no time zone; {_near(window.time_zone)}"
-
-
-@problems.register
+@problems_of.register
 def _(freeze: Freeze) -> Found:
     if freeze.ends <= freeze.begins:
         yield "ends", f"{freeze.ends.isoformat()} is not after begins; give a later time"
 
 
-@problems.register
+@problems_of.register
 def _(policy: BuildPolicy) -> Found:
-    yield from _repeated("containers", policy.containers)
+    yield from repeated("containers", policy.containers)
 
 
-@problems.register
+@problems_of.register
 def _(wanted: Substitutions) -> Found:
     yield from conflicts.problems(wanted)
-
-
-def _near(zone: str) -> str:
-    import difflib
-    from zoneinfo import available_timezones
-
-    near = difflib.get_close_matches(zone, available_timezones(), n=1)
-    return f"did you mean {near[0]}?" if near else "give one such as Europe/Berlin"
-
-
-def _repeated(field: str, values: Iterable[Hashable]) -> Found:
-    for value, count in Counter(values).items():
-        if count > 1:
-            yield field, f"{value} is there {count} times; once is enough"

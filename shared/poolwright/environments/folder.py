@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from poolwright.boot_images.conflicts import LARGEST_ITEM
-from poolwright.environments import shape
+from poolwright.environments import checks
 from poolwright.environments.environment import Environment
-from poolwright.environments.shape import Problem
 from poolwright.references import ClusterRef
+from poolwright.shape import Problem
 
 
 class BadEnvironment(Exception):
@@ -57,7 +57,7 @@ def _read(path: Path) -> tuple[Environment | None, tuple[Problem, ...]]:
     raw, problems = yaml_file.read(path)
     if problems:
         return None, problems
-    found, problems = shape.read(raw, Environment)
+    found, problems = checks.read(raw)
     if not isinstance(found, Environment):
         return None, problems
     if found.name != path.stem:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from poolwright.environments.environment import Environment
-from poolwright.environments.shape import bare
+from poolwright.shape import bare
 
 SCHEMA = Path("environments/schema.json")
 DOCS = Path("docs/environments.md")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from poolwright.environments.shape import Problem
+from poolwright.shape import Problem
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z|0o?[0-7_]+\Z|0x[0-9a-fA-F_]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?\Z|[-+]?[0-9]+[eE][-+]?[0-9]+\Z")

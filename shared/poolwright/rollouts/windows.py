@@ -1,50 +1,21 @@
-"""When waves may begin: within a window, where there are any, and never in a freeze.
-
-A window is judged by the clock on the wall of its time zone. So one that lies in the hour that a change to summer time
-skips is not open that day, and one in the hour that comes twice is open twice.
-"""
+"""When waves may begin: within a window, where there are any, and never in a freeze."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from typing import Annotated, Literal, Protocol, get_args
+from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+from poolwright.windows import WEEKDAYS as WEEKDAYS
+from poolwright.windows import Window as Window
+from poolwright.windows import is_open, minutes_of, zone_of
 
 _AHEAD = 8  # days: a window opens once a week at least, or the clock change of a day hides it, then a week later
 _MINUTE = timedelta(minutes=1)
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """When waves may begin: on these weekdays, from a time of day until another (the next day's, if not later)."""
-
-    days: Annotated[tuple[Weekday, ...], Meta(description="Days on which it begins.")] = WEEKDAYS
-    begins: Annotated[
-        str,
-        Meta(
-            description="Time of day, HH:MM.",
-            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
-            examples=["09:00"],
-            extra={"wanted": "a time of day, such as 09:00"},
-        ),
-    ] = "00:00"
-    ends: Annotated[
-        str,
-        Meta(
-            description="Time of day, HH:MM until 24:00; the next day's, if it is not after `begins`.",
-            pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
-            examples=["17:00"],
-            extra={"wanted": "a time of day, such as 17:00 or 24:00"},
-        ),
-    ] = "24:00"
-    time_zone: Annotated[str, Meta(description="Name in the IANA database.", examples=["Europe/Berlin"])] = "UTC"
 
 
 class Freeze(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -84,16 +55,7 @@ def _freeze(freezes: Iterable[Freeze], moment: datetime) -> Freeze | None:
 
 
 def _open(windows: tuple[Window, ...], moment: datetime) -> bool:
-    return not windows or any(_is_open(window, moment) for window in windows)
-
-
-def _is_open(window: Window, moment: datetime) -> bool:
-    local = moment.astimezone(_zone(window.time_zone))
-    minutes, begins, ends = local.hour * 60 + local.minute, _minutes(window.begins), _minutes(window.ends)
-    today, yesterday = WEEKDAYS[local.weekday()], WEEKDAYS[local.weekday() - 1]
-    if begins < ends:
-        return today in window.days and begins <= minutes < ends
-    return (today in window.days and begins <= minutes) or (yesterday in window.days and minutes < ends)
+    return not windows or any(is_open(window, moment) for window in windows)
 
 
 def _opens(policy: Policy, moment: datetime) -> datetime | None:
@@ -118,7 +80,7 @@ def _window_opens(windows: tuple[Window, ...], moment: datetime) -> datetime | N
 def _beginnings(window: Window, moment: datetime) -> Iterator[datetime]:
     """Moments at which it may turn open: its own beginning, on a clock that shows it twice both times, and where the
     clock is changed."""
-    zone, begins = _zone(window.time_zone), _minutes(window.begins)
+    zone, begins = zone_of(window.time_zone), minutes_of(window.begins)
     today = moment.astimezone(zone).date()
     for days in range(-1, _AHEAD + 1):
         day = today + timedelta(days=days)
@@ -144,14 +106,4 @@ def _clock_change(zone: ZoneInfo, day: date) -> Iterator[datetime]:
 def _shown(moment: datetime, windows: tuple[Window, ...]) -> str:
     """In the time zone of the first window, which is the reader's most likely."""
     name = windows[0].time_zone if windows else "UTC"
-    return f"{moment.astimezone(_zone(name)):%Y-%m-%d %H:%M} {name}"
-
-
-@cache
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
-def _minutes(text: str) -> int:
-    hours, _, minutes = text.partition(":")
-    return int(hours) * 60 + int(minutes)
+    return f"{moment.astimezone(zone_of(name)):%Y-%m-%d %H:%M} {name}"

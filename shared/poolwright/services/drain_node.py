@@ -51,7 +51,7 @@ def _step(
         return _end(ports, key, memory, f"{drain.node} is gone")
     pods = sight.pods.get(drain.node, [])
     now = ports.clock.now()
-    step = draining.next_step(pods, began=drain.began, limit=spec.drain_seconds, now=now)
+    step = draining.next_step(pods, began=drain.began, limit=spec.drain.timeout_seconds, now=now)
     if isinstance(step, draining.Spare):
         _open_again(kubernetes, drain.node)
         record(

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from poolwright.capacity.decision import Grow, Hold, Shrink, decide
 from poolwright.capacity.observation import GpuNode, Group, Observation
-from poolwright.capacity.provisioner import BadProvisioner, Spec, decode
+from poolwright.capacity.provisioner import BadProvisioner, Cooldowns, Spec, decode
 
 SPEC = Spec(
     existing_instance_group_names=("a", "b"),
     min_gpu_utilization_percent=20,
     max_gpu_utilization_percent=85,
     max_nodes=6,
-    cooldown_seconds=300,
+    cooldowns=Cooldowns(scale_down_seconds=300),
 )
 LONG_AGO, NOW = 0.0, 10_000.0
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolwright.environments import Environment, shape
+from poolwright.environments import Environment, checks
 from tests.unit.boot_images.examples import CANARY
 from tests.unit.environments.conftest import GOOD, Folder
 
@@ -273,7 +273,7 @@ def sane() -> dict[str, Any]:
 
 @given(almost_good() | ANYTHING)
 def test_whatever_msgspec_refuses_is_refused_and_nothing_raises(raw: Any) -> None:
-    value, problems = shape.read(raw, Environment)
+    value, problems = checks.read(raw)
     try:
         expected = msgspec.convert(raw, Environment)
     except msgspec.ValidationError:

@@ -1,19 +1,26 @@
-"""A file's content read as an environment, with everything that is wrong with it and not only the first."""
+"""What people wrote, read as a type of ours, with everything that is wrong with it and not only the first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from functools import singledispatch
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
-from poolwright.environments import checks
-
 _BAD: Any = object()
 _SHOWN = 60  # characters of a wrong value
-_MORE = "; docs/environments.md has the fields"
+Found = Iterator[tuple[str, ...]]
+
+
+@singledispatch
+def problems_of(value: msgspec.Struct) -> Found:
+    """What no type can say of a value each of whose fields is right by itself: fields that must agree, names that must
+    exist. Each problem is a path, what is wrong, and the paths of other fields that it depends on."""
+    yield from ()
 
 
 class Problem(NamedTuple):
@@ -26,15 +33,15 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.text}" if self.path else self.text
 
 
-def read(raw: Any, kind: Any) -> tuple[Any, tuple[Problem, ...]]:
-    """The value of this type (None where it cannot be made), and every problem with it."""
+def read(raw: Any, kind: Any, *, page: str) -> tuple[Any, tuple[Problem, ...]]:
+    """The value of this type (None where it cannot be made), and every problem with it. `page`: what has its fields."""
     try:
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         value = _BAD
-    if value is not _BAD and not any(list(checks.problems(each)) for each in _structs(value)):
+    if value is not _BAD and not any(list(problems_of(each)) for each in _structs(value)):
         return value, ()  # the usual case, without looking at types one by one
-    reader = _Reader()
+    reader = _Reader(page)
     value = reader.read(raw, kind, "")
     return (None if value is _BAD else value), tuple(reader.problems)
 
@@ -53,7 +60,8 @@ def _structs(value: Any) -> Iterator[msgspec.Struct]:
 class _Reader:
     """Builds the typed value from its leaves upwards; `_BAD` stands for what cannot be built."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str) -> None:
+        self._page = page
         self.problems: list[Problem] = []
 
     def read(self, raw: Any, kind: Any, path: str) -> Any:
@@ -78,10 +86,12 @@ class _Reader:
 
     def _struct(self, raw: Any, kind: type[msgspec.Struct], path: str) -> Any:
         if not isinstance(raw, Mapping):
-            return self._bad(path, f"{_shown(raw)} will not do; give fields, each with its value{_MORE}")
+            return self._bad(
+                path, f"{_shown(raw)} will not do; give fields, each with its value; {self._page} has them"
+            )
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         for key in raw:
-            if key not in fields:
+            if key not in fields and kind.__struct_config__.forbid_unknown_fields:
                 self._bad(_below(path, key), f"there is no such field; {_near(str(key), fields)}")
         values: dict[str, Any] = {}
         for name, field in fields.items():
@@ -92,7 +102,7 @@ class _Reader:
         if any(field.required and values.get(field.name, _BAD) is _BAD for field in fields.values()):
             return _BAD
         made = kind(**{name: value for name, value in values.items() if value is not _BAD})
-        for below, text, *others in checks.problems(made):
+        for below, text, *others in problems_of(made):
             if not any(self._is_bad(_join(path, field)) for field in (below, *others)):
                 self._bad(_join(path, below), text.rstrip("."))
         return made
@@ -107,6 +117,9 @@ class _Reader:
         least = max((meta.min_length or 0 for meta in metas), default=0)
         if len(raw) < least:
             return self._bad(path, f"the list is empty; give at least {least}")
+        most = min((meta.max_length for meta in metas if meta.max_length is not None), default=len(raw))
+        if len(raw) > most:
+            return self._bad(path, f"the list has {len(raw)} items; give at most {most}")
         values = [self.read(item, kind, f"{path}[{place}]") for place, item in enumerate(raw)]
         return _BAD if any(value is _BAD for value in values) else tuple(values)
 
@@ -122,6 +135,13 @@ class _Reader:
     def _bad(self, path: str, text: str) -> Any:
         self.problems.append(Problem(path, text))
         return _BAD
+
+
+def repeated(field: str, values: Iterable[Hashable]) -> Found:
+    """A problem with each value that is there more than once."""
+    for value, count in Counter(values).items():
+        if count > 1:
+            yield field, f"{value} is there {count} times; once is enough"
 
 
 def bare(kind: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
