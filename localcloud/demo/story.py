@@ -19,6 +19,7 @@ from poolwright.services.ports import Json, Ports
 
 PATIENCE_SECONDS = 45.0
 LOOK_SECONDS = 0.25
+PAUSE_SECONDS = 4.0  # longer than a wave takes that nobody pauses
 BUSY_PERCENT = 95
 GKES_OWN = "GKE's own template"
 # Subscriptions whose messages leave a record of having been heard; without `step` and `tick` nothing moves at all.
@@ -119,12 +120,13 @@ class Story:
         """A second image: paused half way, resumed, and taken back by a person."""
         with self.screen.act(5, "A rollout is paused, resumed and rolled back by messages"):
             self._build(2)
-            self._until("the canary of run 2", lambda: self._rollout(2).get("phase") in ("verifying", "baking"))
+            self._until("the rollout of run 2", lambda: bool(self._rollout(2)))
             self._command("pause")
             self._until("the pause", lambda: bool(self._rollout(2)["paused"]))
-            self.screen.check(
-                "rollout of run 2, paused", expected="in wave 0", found=f"in wave {self._rollout(2)['wave']}"
-            )
+            wave = self._rollout(2)["wave"]
+            self._watch(PAUSE_SECONDS)
+            found = f"in wave {self._rollout(2)['wave']} still"
+            self.screen.check("rollout of run 2, paused", expected=f"in wave {wave} still", found=found)
             self._command("resume")
             self._until("the end of the rollout", lambda: self._rollout(2)["phase"] == "done")
             fits = [target for target in self._targets(2) if target["state"] == "mutated"]
@@ -166,6 +168,11 @@ class Story:
             self.screen.waiting(f"waiting for {what}")
             time.sleep(LOOK_SECONDS)
         self._tell()
+
+    def _watch(self, seconds: float) -> None:
+        """Let time pass, telling the timeline."""
+        end = time.monotonic() + seconds
+        self._until(f"{seconds:.0f} s to pass", lambda: time.monotonic() > end)
 
     def _tell(self) -> None:
         """New records, as lines of the timeline."""
