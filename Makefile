@@ -19,7 +19,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help setup demo test test-slow test-packer lint types layers check package bench clean
+.PHONY: help setup demo test test-slow test-packer lint types layers check package kubernetes helm bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
 
@@ -96,6 +96,8 @@ package: $(ARCHIVE) ## The deployment archive
 
 kubernetes: build/kubernetes ## A real control plane for tests (needs Go; four to five minutes, once)
 
+helm: build/helm ## The helm that installs the chart in tests (needs Go; two minutes, once)
+
 bench: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every figure, with its baseline
 	@$(RUN) -m bench
 
@@ -108,6 +110,12 @@ build/kubernetes: tools/kubernetes/main.go tools/kubernetes/go.mod tools/kuberne
 	@cd tools/kubernetes && CGO_ENABLED=0 go build -trimpath -o ../../$@ -ldflags \
 		"-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
 		-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" .
+
+build/helm: tools/helm/go.mod tools/helm/go.sum
+	@command -v go >/dev/null || { echo "make helm needs Go (https://go.dev/doc/install)" >&2; exit 1; }
+	@echo "building helm; this takes minutes, once"
+	@cd tools/helm && CGO_ENABLED=0 go build -trimpath -o ../../$@ \
+		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0" helm.sh/helm/v3/cmd/helm
 
 $(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
 	@$(RUN) tools/package.py $@ >/dev/null
