@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -22,27 +22,41 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localcloud import audit_log
+from localcloud.ports import LOOPBACK, free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "build" / "kubernetes"
-LOOPBACK = "127.0.0.1"
 READY_WITHIN = 120.0
 STOPPED_WITHIN = 10.0
 ADMIN = "admin"
+KUBELETS = "localcloud"  # who registers the nodes
+MANAGER, SCHEDULER = "system:kube-controller-manager", "system:kube-scheduler"
 
 
 class ControlPlane:
-    """One cluster's. `users`: name -> groups of whoever may sign in beside the administrator; RBAC says what they may.
+    """One cluster's. Everything it writes is under `folder`, and it ends with the process that started it.
 
-    Everything it writes is under `folder`.
+    `users`: name -> groups of whoever may sign in with a token of `tokens`, beside the administrator; RBAC says what
+    they may. `reviews`: the URL of somebody who knows other tokens (a TokenReview is posted there).
     """
 
     def __init__(
-        self, folder: Path, *, binary: Path = BINARY, users: Mapping[str, Sequence[str]] | None = None
+        self,
+        folder: Path,
+        *,
+        binary: Path = BINARY,
+        users: Mapping[str, Sequence[str]] | None = None,
+        reviews: str = "",
     ) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._binary = binary
+        self._reviews = reviews
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
-        self._groups = {ADMIN: ["system:masters"], **{name: list(groups) for name, groups in (users or {}).items()}}
+        self._groups = {
+            ADMIN: ["system:masters"], KUBELETS: ["system:masters"], MANAGER: [], SCHEDULER: [],
+            **{name: list(groups) for name, groups in (users or {}).items()},
+        }  # fmt: skip
         self.tokens = {name: secrets.token_hex(16) for name in self._groups}
         self.url = ""
 
@@ -51,11 +65,20 @@ class ControlPlane:
         """The certificate of its API, signed by itself."""
         return self._folder / "certs" / "apiserver.crt"
 
+    @property
+    def audit_file(self) -> Path:
+        """Its audit log, a line a request."""
+        return self._folder / "audit.log"
+
+    def audit(self) -> list[audit_log.Use]:
+        """Who used which verb on which resource so far; its own parts and the kubelets left out."""
+        return audit_log.read(self.audit_file)
+
     def start(self) -> None:
         """Start the four; returns when the API is ready. RuntimeError with the end of the log of one that ended."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._write_keys()
-        peers, clients, secure = (_free_port() for _ in range(3))
+        peers, clients, secure = (free_port() for _ in range(3))
         etcd, self.url = f"http://{LOOPBACK}:{clients}", f"https://{LOOPBACK}:{secure}"
         self._run(
             "etcd", f"--data-dir={self._folder / 'etcd'}", f"--listen-client-urls={etcd}",
@@ -67,46 +90,53 @@ class ControlPlane:
             f"--cert-dir={self._folder / 'certs'}", "--authorization-mode=RBAC",
             f"--token-auth-file={self._folder / 'tokens.csv'}", "--service-cluster-ip-range=10.0.0.0/24",
             "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}",
+            f"--service-account-signing-key-file={key}", f"--audit-log-path={self.audit_file}",
+            f"--audit-policy-file={self._write('audit-policy.json', audit_log.POLICY)}", *self._webhook(),
         )  # fmt: skip
         self._wait()
-        kubeconfig = self.kubeconfig(ADMIN)
         self._run(
-            "kube-controller-manager", f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0",
+            "kube-controller-manager", f"--kubeconfig={self.kubeconfig(MANAGER)}", "--leader-elect=false", "--secure-port=0",
             f"--service-account-private-key-file={key}", "--use-service-account-credentials=true",
         )  # fmt: skip
-        self._run("kube-scheduler", f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0")
+        self._run(
+            "kube-scheduler", f"--kubeconfig={self.kubeconfig(SCHEDULER)}", "--leader-elect=false", "--secure-port=0"
+        )
 
     def kubeconfig(self, user: str) -> Path:
         """A file for kubectl and the client libraries, signed in as that user."""
-        path = self._folder / f"{user}.kubeconfig"
+        path = self._folder / f"{user.replace(':', '-')}.kubeconfig"
         cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
         path.touch(mode=0o600)
-        path.write_text(
-            yaml.safe_dump(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "clusters": [{"name": "local", "cluster": cluster}],
-                    "users": [{"name": user, "user": {"token": self.tokens[user]}}],
-                    "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
-                    "current-context": "local",
-                }
-            ),
-            "utf-8",
-        )
+        path.write_text(yaml.safe_dump(_kubeconfig(cluster, user, {"token": self.tokens[user]})), "utf-8")
         return path
 
     def stop(self) -> None:
-        """End the four, the last one first."""
-        for process in reversed(self._parts.values()):
-            for how in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, how)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(STOPPED_WITHIN)
-                    break
+        """End the four."""
+        for process in self._parts.values():
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in self._parts.values():
+            try:
+                process.wait(STOPPED_WITHIN)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         self._parts.clear()
+
+    def _webhook(self) -> list[str]:
+        """Flags for who knows Google's tokens; yes and no are remembered for a short while only."""
+        if not self._reviews:
+            return []
+        file = self._write("token-reviews.json", _kubeconfig({"server": self._reviews}, "localcloud", {}))
+        return [
+            f"--authentication-token-webhook-config-file={file}", "--authentication-token-webhook-version=v1",
+            "--authentication-token-webhook-cache-ttl=10s",
+        ]  # fmt: skip
+
+    def _write(self, name: str, body: object) -> Path:
+        path = self._folder / name
+        path.write_text(json.dumps(body), "utf-8")
+        return path
 
     def _write_keys(self) -> None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -125,7 +155,7 @@ class ControlPlane:
     def _run(self, part: str, *flags: str) -> None:
         with (self._folder / f"{part}.log").open("ab") as out:
             self._parts[part] = subprocess.Popen(
-                [str(self._binary), part, *flags], cwd=self._folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                [str(self._binary), part, *flags], cwd=self._folder, stdin=subprocess.PIPE, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
 
@@ -146,7 +176,12 @@ class ControlPlane:
         raise RuntimeError(f"the API did not become ready within {READY_WITHIN:.0f} s; its logs are in {self._folder}")
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
+def _kubeconfig(cluster: Mapping[str, str], user: str, secret: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "local", "cluster": dict(cluster)}],
+        "users": [{"name": user, "user": dict(secret)}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
+        "current-context": "local",
+    }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -18,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-LOOPBACK = "127.0.0.1"
+from localcloud.ports import LOOPBACK, free_port
+
 DEAD_LETTERS = "dead-letter"
 READY_WITHIN = 60.0
-PORTS = (20_000, 32_000)  # below those that Linux and macOS give to clients
 FINISHED = " OR ".join(
     f'attributes.status = "{status}"'
     for status in ("SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED")
@@ -153,7 +152,7 @@ class Deployment:
         return request
 
     def _launch(self, name: str) -> Function:
-        port = _free_port()
+        port = free_port()
         log = self.folder / f"{name}.log"
         command = [
             str(self.python), "-m", "functions_framework", "--target", name, "--source", str(self.source / "main.py"),
@@ -201,12 +200,3 @@ def serve(arguments: Iterable[str], *, python: Path, log: IO[bytes]) -> tuple[su
     if not line:
         raise RuntimeError(f"the stand-in does not come up (exit status {process.wait(10)}); see its log")
     return process, json.loads(line)
-
-
-def _free_port() -> int:
-    """A port that no client is given by chance: one that polls such a port of loopback can end up connected to itself,
-    and then nobody else can listen there."""
-    while True:
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind((LOOPBACK, random.randrange(*PORTS)))
-            return int(listener.getsockname()[1])

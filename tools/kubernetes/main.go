@@ -6,6 +6,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strings"
@@ -40,6 +41,17 @@ func main() {
 		fmt.Fprintf(os.Stderr, "usage: kubernetes %s [flags]\n", strings.Join(names, "|"))
 		os.Exit(2)
 	}
+	go endWithStarter()
 	os.Args = os.Args[1:]
 	os.Exit(parts[os.Args[0]]())
+}
+
+// A part whose standard input is a pipe ends with the process that holds the other end, however that one ended.
+func endWithStarter() {
+	about, err := os.Stdin.Stat()
+	if err != nil || about.Mode()&os.ModeNamedPipe == 0 {
+		return
+	}
+	io.Copy(io.Discard, os.Stdin)
+	os.Exit(1)
 }
