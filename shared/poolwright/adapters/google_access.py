@@ -15,7 +15,9 @@ from requests.adapters import HTTPAdapter
 from poolwright.adapters.google_errors import translated
 
 REQUESTS_AT_A_TIME = 80  # of an instance, at most (https://cloud.google.com/run/docs/about-concurrency)
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# Without the second a cluster knows a service account by its unique id, and the RBAC that names its email grants nothing
+# (https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control).
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/userinfo.email")
 
 
 class _TokenAlone(Credentials):  # type: ignore[misc]
@@ -52,10 +54,10 @@ class GoogleAccess:
         is named: nothing of the machine's own is to go over the line in clear text."""
         stand_in = any(url.startswith("http://") for url in self._endpoints.values())
         if not stand_in:
-            return google.auth.default(scopes=[SCOPE])[0]
+            return google.auth.default(scopes=SCOPES)[0]
         if not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             return AnonymousCredentials()
-        return _TokenAlone(google.auth.default(scopes=[SCOPE])[0])
+        return _TokenAlone(google.auth.default(scopes=SCOPES)[0])
 
     @cached_property
     def session(self) -> AuthorizedSession:
