@@ -37,7 +37,7 @@ _TABLES_OF_TIME = re.compile(
 _KINDS_OF_TIME = ("counters", "events", "leases.coordination.k8s.io")
 _FIELDS_OF_TIME = re.compile(
     r"^(id|uid|etag|resourceVersion|requestId|generation|observedGeneration|podCIDRs?|turn|runs|deadline"
-    r"|at|until|began|verified|created|changed_at|cause|commanded|started_at|ended_at|incident_id|where"
+    r"|at|until|began|verified|created|changed_at|grown_at|shrunk_at|cause|commanded|started_at|ended_at|incident_id|where"
     r"|.*[iI]d|.*[tT]ime|.*Timestamp|.*[fF]ingerprint|.*Hash|managedFields)$"
 )
 _RANDOM = (

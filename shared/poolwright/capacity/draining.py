@@ -1,11 +1,19 @@
-"""What to do next with a node that is being emptied: pure."""
+"""What to do next with a node that is being emptied, and whether its pods let it be emptied at all: pure.
+
+A pod of a DaemonSet or of the node itself (a mirror pod) stays, and goes with the node. What else forbids to empty a
+node is what forbids it to the cluster autoscaler (github.com/kubernetes/autoscaler, cluster-autoscaler/FAQ.md, "What
+types of pods can prevent CA from removing a node?"), less what the provisioner's `drain` allows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from poolwright.nodes import Pod
+from poolwright.capacity.provisioner import DrainRules
+from poolwright.nodes import SAFE_TO_EVICT, Pod
+
+MOST_EVICTIONS = 100  # a step
 
 
 @dataclass(frozen=True)
@@ -34,19 +42,54 @@ class Wait:
     reason: str
 
 
-def next_step(pods: Sequence[Pod], *, began: float, limit: float, now: float) -> Evict | Delete | Spare | Wait:
-    """`pods`: all pods on the node; `limit`: seconds the drain may take.
+def movable(pods: Iterable[Pod]) -> list[Pod]:
+    """Those that have to be gone before the node may go: not gone is also who is told to and has not ended."""
+    return sorted((pod for pod in pods if not pod.stays), key=_name)
 
-    A pod of a DaemonSet or of the node itself (a mirror pod) stays; a pod that holds a GPU, forbids its eviction
-    (`cluster-autoscaler.kubernetes.io/safe-to-evict: "false"`) or has no controller spares the node.
-    """
-    movable = [pod for pod in pods if not pod.stays]
-    if not movable:
+
+def objection(pods: Iterable[Pod], rules: DrainRules) -> str:
+    """Why the node of these pods must not be emptied; empty where nothing speaks against it."""
+    return next((why for pod in movable(pods) if (why := _keeps(pod, rules))), "")
+
+
+def next_step(
+    pods: Sequence[Pod], *, chosen: Collection[str], rules: DrainRules, began: float, now: float
+) -> Evict | Delete | Spare | Wait:
+    """`pods`: all pods on the node; `chosen`: those with GPUs that were there when the node was (`namespace/name`)."""
+    there = movable(pods)
+    if not there:
         return Delete()
-    for pod in movable:
-        if reason := pod.objection:
-            return Spare(reason)
-    if now - began > limit:
-        return Spare(f"{len(movable)} pods are still there after {limit:.0f} s")
-    leaving = tuple(pod for pod in movable if not pod.deleting)
-    return Evict(leaving) if leaving else Wait(f"{len(movable)} pods are leaving")
+    for pod in there:
+        if pod.gpus and not pod.deleting and _name(pod) not in chosen:
+            return Spare(f"pod {_name(pod)} came to work on its GPUs")
+    if why := objection(there, rules):
+        return Spare(why)
+    if now - began > rules.timeout_seconds:
+        return Spare(f"{len(there)} pods are still there after {rules.timeout_seconds} s, first {_name(there[0])}")
+    staying = [pod for pod in there if not pod.deleting]
+    if staying:
+        return Evict(tuple(staying[:MOST_EVICTIONS]))
+    return Wait(f"{len(there)} pods are leaving")
+
+
+def named(pods: Iterable[Pod]) -> tuple[str, ...]:
+    """The pods with GPUs among these, as `chosen` has them."""
+    return tuple(_name(pod) for pod in movable(pods) if pod.gpus)
+
+
+def _keeps(pod: Pod, rules: DrainRules) -> str:
+    """Why this pod keeps its node. One that says `safe-to-evict: "true"` keeps it for no other reason either."""
+    word = pod.annotations.get(SAFE_TO_EVICT)
+    if pod.deleting or word == "true":
+        return ""
+    if word == "false":
+        return f"pod {_name(pod)} forbids its eviction ({SAFE_TO_EVICT})"
+    if not pod.owner and rules.bare_pods == "forbid":
+        return f"pod {_name(pod)} has no controller that would start it again (drain.barePods is forbid)"
+    if pod.local_storage and rules.local_storage == "forbid":
+        return f"pod {_name(pod)} keeps data on the node (drain.localStorage is forbid)"
+    return ""
+
+
+def _name(pod: Pod) -> str:
+    return f"{pod.namespace}/{pod.name}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from poolwright.services.ports import Conflict, Ports
+from poolwright.services.ports import Conflict, Ports, Stored
 from poolwright.verdicts import Busy
 
 COLLECTION = "provisioners"
+SCHEMA = 2  # 1: one drain at a time, and one time for growing and shrinking
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,33 +23,49 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that is being emptied. `began` in seconds since the epoch; `deleting`: it is empty, and its deletion is
-    asked for, or was by somebody who died before he could record it."""
+    """A node in hand, to be emptied and deleted. `group` as the decision names it, `place` its whole reference; `began`
+    in seconds since the epoch; `turn`: the decision by its `sequence`; `pods`: those with GPUs that may be moved
+    (`namespace/name`), any other one with GPUs spares the node; `deleting`: its deletion is asked for, or was by
+    somebody who died before he could record it; `spared`: why it is let go."""
 
     node: str
     group: str
     began: float
     reason: str
+    place: str = ""
+    turn: int = 0
+    pods: tuple[str, ...] = ()
     deleting: bool = False
+    spared: str = ""
+
+
+class Dry(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that had nothing to give: how often in a row, and until when (seconds since the epoch) nobody asks it."""
+
+    tries: int
+    until: float
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """One document. `sequence` counts decisions, so that what derives from one is never that of another."""
+    """One document. `sequence` counts decisions, so that what derives from one is never that of another; `grown_at` and
+    `shrunk_at`: when nodes were last added, or taken into hand or let go; `yields`: groups that somebody else asked for
+    while we had them in hand, and until when he comes first (both in seconds since the epoch)."""
 
     version: int | None = None
-    schema: int = 1
+    schema: int = SCHEMA
     sequence: int = 0
-    changed_at: float = 0
+    grown_at: float = 0
+    shrunk_at: float = 0
     growth: Growth | None = None
-    drain: Drain | None = None
+    drains: tuple[Drain, ...] = ()
+    dry: Mapping[str, Dry] = {}
+    yields: Mapping[str, float] = {}
 
 
 def load(ports: Ports, key: str) -> Memory:
     """The provisioner's memory, blank where there is none."""
     stored = ports.store.get(COLLECTION, key)
-    if stored is None:
-        return Memory()
-    return msgspec.structs.replace(msgspec.convert(stored.body, Memory), version=stored.version)
+    return Memory() if stored is None else _read(stored)
 
 
 def save(ports: Ports, key: str, memory: Memory, **changes: Any) -> Memory:
@@ -60,3 +78,11 @@ def save(ports: Ports, key: str, memory: Memory, **changes: Any) -> Memory:
     except Conflict:
         raise Busy(f"{key} is looked at by somebody else") from None
     return msgspec.structs.replace(changed, version=version)
+
+
+def _read(stored: Stored) -> Memory:
+    body = dict(stored.body)
+    if body["schema"] == 1:
+        drain, changed = body.pop("drain", None), body.pop("changed_at", 0)
+        body |= {"schema": SCHEMA, "drains": [drain] if drain else [], "grown_at": changed, "shrunk_at": changed}
+    return msgspec.structs.replace(msgspec.convert(body, Memory), version=stored.version)

@@ -13,8 +13,8 @@ from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
 from poolwright.environments import Environment, Mode
 from poolwright.events.work import ProvisionerWork
 from poolwright.references import ClusterRef, last_part
-from poolwright.services import drain_node, observe_provisioner
-from poolwright.services.memory import Drain, Growth, Memory, load, save
+from poolwright.services import drain_nodes, observe_provisioner, state
+from poolwright.services.memory import Growth, Memory, load, save
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
 from poolwright.services.records import record
@@ -46,17 +46,20 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     memory = load(ports, key)
     if mode == "observe":
         return _observe(ports, environment, provisioner, sight, key=key, memory=memory, cause=work.cause)
-    if memory.drain is not None:
-        return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
+    hands = drain_nodes.Hands(
+        ports, environment, kubernetes, sight, key=key, rules=provisioner.spec.drain, states=state.read(kubernetes)
+    )
+    if memory.drains:
+        return drain_nodes.go_on(hands, memory)[1]
     if memory.growth is not None:
         return _create(ports, sight, key=key, memory=memory, cause=work.cause)
     decision = rules.decide(
         provisioner.spec,
         sight.seen,
-        grown_at=memory.changed_at,
-        shrunk_at=memory.changed_at,
+        grown_at=memory.grown_at,
+        shrunk_at=memory.shrunk_at,
         now=ports.clock.now(),
-        at_once=1,
+        at_once=drain_nodes.at_once(environment),
     )
     _tell(kubernetes, body, ready=True, reason=type(decision).__name__, text=decision.reason, seen=sight.seen)
     if isinstance(decision, rules.Hold):
@@ -67,10 +70,8 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         growth = Growth(group=decision.group, names=_names(ports, sight, decision, key, memory), reason=decision.reason)
         memory = save(ports, key, memory, sequence=memory.sequence + 1, growth=growth)
         return _create(ports, sight, key=key, memory=memory, cause=work.cause)
-    node = decision.nodes[0]
-    drain = Drain(node=node.name, group=node.group, began=ports.clock.now(), reason=decision.reason)
-    memory = save(ports, key, memory, sequence=memory.sequence + 1, drain=drain)
-    return drain_node.go_on(ports, kubernetes, sight, key=key, memory=memory, spec=provisioner.spec)
+    memory, sentence = drain_nodes.begin(hands, memory, decision)
+    return drain_nodes.go_on(hands, memory)[1] if memory.drains else Done(f"{work.name} holds: {sentence}")
 
 
 def _observe(
@@ -87,8 +88,8 @@ def _observe(
     decision = rules.decide(
         provisioner.spec,
         sight.seen,
-        grown_at=memory.changed_at,
-        shrunk_at=memory.changed_at,
+        grown_at=memory.grown_at,
+        shrunk_at=memory.shrunk_at,
         now=ports.clock.now(),
         at_once=1,
     )
@@ -158,7 +159,7 @@ def _create(ports: Ports, sight: Sight, *, key: str, memory: Memory, cause: str)
             ports, kind="capacity", subject=key, what=f"asked for {len(growth.names)} nodes in {growth.group}",
             why=growth.reason, cause=cause, once=f"grow {memory.sequence}", nodes=list(growth.names),
         )  # fmt: skip
-    save(ports, key, memory, growth=None, changed_at=ports.clock.now())
+    save(ports, key, memory, growth=None, grown_at=ports.clock.now())
     return Done(f"asked for {len(growth.names)} nodes in {growth.group}: {growth.reason}")
 
 
