@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from poolwright.adapters.google_errors import translated
 
 REQUESTS_AT_A_TIME = 80  # of an instance, at most (https://cloud.google.com/run/docs/about-concurrency)
-# Without the second a cluster knows a service account by its unique id, and the RBAC that names its email grants nothing
+# Without the second a cluster knows a service account by its unique id, and RBAC that names its email grants nothing
 # (https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control).
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/userinfo.email")
 
