@@ -14,10 +14,34 @@ POOL_LABEL = "cloud.google.com/gke-nodepool"
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """One condition on a node's labels (core/v1 NodeSelectorRequirement)."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+NodeTerm = tuple[Requirement, ...]  # all of which hold; an empty one holds nowhere
+
+
+@dataclass(frozen=True)
+class Toleration:
+    """core/v1 Toleration; empty `key` or `effect`: any."""
+
+    key: str
+    operator: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True)
 class Pod:
     """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
     `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks
-    the registry for even if it has them (imagePullPolicy Always); `local_storage`: it keeps data on its node, which
+    the registry for even if it has them (imagePullPolicy Always); `gpu_names` are the resources that its GPUs are
+    requested by; `node_terms` (required node affinity) and `tolerations` are kept of GPU pods without a node alone;
+    `local_storage`: it keeps data on its node, which
     go with the node, and does not say that they may."""
 
     namespace: str
@@ -32,6 +56,9 @@ class Pod:
     deleting: bool = False
     always_pulled: frozenset[str] = frozenset()
     local_storage: bool = False
+    gpu_names: frozenset[str] = frozenset()
+    node_terms: tuple[NodeTerm, ...] | None = None
+    tolerations: tuple[Toleration, ...] = ()
 
     @property
     def stays(self) -> bool:
@@ -63,7 +90,8 @@ class Pod:
 
 @dataclass(frozen=True)
 class Node:
-    """A node. `gpus` are allocatable: 0 until the device plugin has spoken; `created` in seconds since the epoch,
+    """A node. `gpus` are allocatable, under whatever resources' names (`gpu_names`): 0 until the device plugin has
+    spoken; `created` in seconds since the epoch,
     as `ready_changed`, when it turned Ready or NotReady; `images` are those that its status names, 50 at most."""
 
     name: str
@@ -75,6 +103,7 @@ class Node:
     created: float = 0.0
     images: tuple[str, ...] = ()
     ready_changed: float = 0.0
+    gpu_names: frozenset[str] = frozenset()
 
     @property
     def cordoned_for(self) -> str:

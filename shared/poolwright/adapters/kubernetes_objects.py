@@ -10,10 +10,15 @@ from datetime import datetime
 from typing import Literal
 
 from poolwright.logs import redact
-from poolwright.nodes import ConfigMap, ImagePull, Job, Node, Pod
+from poolwright.nodes import ConfigMap, ImagePull, Job, Node, NodeTerm, Pod, Requirement, Toleration
 from poolwright.services.ports import Json
 
 GPU = "nvidia.com/gpu"
+# What device plugins offer GPUs by: whole ones and equal parts of them (GKE's time-sharing, MPS and partitions are more
+# of `nvidia.com/gpu`), shared ones under a name of their own (`renameByDefault`), partitions of several sizes (MIG
+# strategy `mixed`): https://github.com/NVIDIA/k8s-device-plugin#shared-access-to-gpus and
+# https://cloud.google.com/kubernetes-engine/docs/how-to/gpus-multi.
+_GPU_NAME = re.compile(r"nvidia\.com/(gpu|mig-[0-9a-z.+-]+?)(\.shared)?")
 _HOSTNAME = "kubernetes.io/hostname"
 _SAFE_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _NEEDED_IMAGE = re.compile(r'(?P<there>Container image|Successfully pulled image) "(?P<image>[^"]+)"')
@@ -23,18 +28,20 @@ _LONGEST_REASON = 300
 def node(item: Json) -> Node:
     """From `Node`."""
     metadata, status = item["metadata"], item.get("status", {})
+    gpus = _gpus_in(status.get("allocatable", {}))
     ready: Json = next((each for each in status.get("conditions", []) if each["type"] == "Ready"), {})
     changed = ready.get("lastTransitionTime")
     return Node(
         name=metadata["name"],
         ready=ready.get("status") == "True",
         cordoned=bool(item.get("spec", {}).get("unschedulable")),
-        gpus=int(status.get("allocatable", {}).get(GPU, 0)),
+        gpus=sum(gpus.values()),
         labels=metadata.get("labels", {}),
         annotations=metadata.get("annotations", {}),
         created=_seconds(metadata["creationTimestamp"]),
         images=tuple(name for image in status.get("images", []) for name in image.get("names") or []),
         ready_changed=_seconds(changed) if changed else 0.0,
+        gpu_names=frozenset(name for name, count in gpus.items() if count),
     )
 
 
@@ -42,18 +49,17 @@ def pod(item: Json) -> Pod:
     """From `Pod`."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status", {})
     owners = [owner["kind"] for owner in metadata.get("ownerReferences", []) if owner.get("controller")]
+    gpus = _gpus(spec)
+    waits = bool(gpus) and not spec.get("nodeName")
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
         node=spec.get("nodeName", ""),
         phase=status.get("phase", ""),
-        gpus=_gpus(spec),
+        gpus=sum(gpus.values()),
         owner=owners[0] if owners else "",
         annotations=metadata.get("annotations", {}),
-        unschedulable=any(
-            condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
-            for condition in status.get("conditions", [])
-        ),
+        unschedulable=_found_no_place(status),
         node_selector=spec.get("nodeSelector", {}),
         deleting="deletionTimestamp" in metadata,
         always_pulled=frozenset(
@@ -62,6 +68,45 @@ def pod(item: Json) -> Pod:
             if container.get("imagePullPolicy") == "Always"
         ),
         local_storage=_keeps_data_here(spec, metadata.get("annotations", {})),
+        gpu_names=frozenset(gpus),
+        node_terms=_node_terms(spec) if waits else None,
+        tolerations=_tolerations(spec) if waits else (),
+    )
+
+
+def _found_no_place(status: Json) -> bool:
+    """Whether the scheduler has tried and found none. A gated pod (reason SchedulingGated) was not tried, and one with
+    a nominated node is to get its place there
+    (https://kubernetes.io/docs/concepts/scheduling-eviction/pod-scheduling-readiness/ and, beside it,
+    pod-priority-preemption/)."""
+    return not status.get("nominatedNodeName") and any(
+        condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
+        for condition in status.get("conditions", [])
+    )
+
+
+def _node_terms(spec: Json) -> tuple[NodeTerm, ...] | None:
+    """One of which a node must fulfil, None where any node will do. A condition on a node's fields names one that is
+    there already: no new node fulfils it
+    (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#NodeSelectorTerm)."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    if not required:
+        return None
+    return tuple(
+        tuple(
+            Requirement(each["key"], each["operator"], tuple(each.get("values") or ()))
+            for each in term.get("matchExpressions") or []
+        )
+        for term in required["nodeSelectorTerms"]
+        if not term.get("matchFields")
+    )
+
+
+def _tolerations(spec: Json) -> tuple[Toleration, ...]:
+    return tuple(
+        Toleration(each.get("key", ""), each.get("operator") or "Equal", each.get("value", ""), each.get("effect", ""))
+        for each in spec.get("tolerations") or []
     )
 
 
@@ -82,16 +127,36 @@ def config_map(item: Json) -> ConfigMap:
     return ConfigMap(name=metadata["name"], data=item.get("data") or {}, version=metadata["resourceVersion"])
 
 
-def _gpus(spec: Json) -> int:
-    """What the scheduler reserves: the containers' sum, or one init container's if that is more."""
-    first = spec.get("initContainers", [])
-    sidecars = [container for container in first if container.get("restartPolicy") == "Always"]
-    alone = [_asked(container) for container in first if container not in sidecars]
-    return max(sum(map(_asked, [*spec["containers"], *sidecars])), *alone, 0)
+def _gpus(spec: Json) -> dict[str, int]:
+    """What the scheduler reserves, by resource: the containers' sum with that of the sidecars (init containers that
+    restart), or what an init container needs with the sidecars that were started before it, if that is more
+    (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers)."""
+    sidecars: dict[str, int] = {}
+    most: dict[str, int] = {}
+    for container in spec.get("initContainers") or []:
+        if container.get("restartPolicy") == "Always":
+            _add(sidecars, container)
+        else:
+            for name, count in _gpus_of(container).items():
+                most[name] = max(most.get(name, 0), count + sidecars.get(name, 0))
+    for container in spec["containers"]:
+        _add(sidecars, container)
+    for name, count in sidecars.items():
+        most[name] = max(most.get(name, 0), count)
+    return most
 
 
-def _asked(container: Json) -> int:
-    return int(container.get("resources", {}).get("requests", {}).get(GPU, 0))
+def _add(sums: dict[str, int], container: Json) -> None:
+    for name, count in _gpus_of(container).items():
+        sums[name] = sums.get(name, 0) + count
+
+
+def _gpus_of(container: Json) -> dict[str, int]:
+    return _gpus_in((container.get("resources") or {}).get("requests") or {})
+
+
+def _gpus_in(resources: Json) -> dict[str, int]:
+    return {name: int(count) for name, count in resources.items() if name[0] == "n" and _GPU_NAME.fullmatch(name)}
 
 
 def image_pull(event: Json) -> ImagePull | None:

@@ -16,7 +16,7 @@ from localcloud.kubernetes import KubernetesApi as StandIn
 from poolwright.adapters.gke import ControlPlane
 from poolwright.adapters.kubernetes import ControlPlanes, KubernetesApi
 from poolwright.adapters.kubernetes_objects import GPU
-from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod
+from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod, Requirement, Toleration
 from poolwright.references import ClusterRef
 from poolwright.rollouts.gates.evidence import SmokeRun
 from poolwright.rollouts.smoke_jobs import manifest
@@ -104,8 +104,9 @@ def test_nodes_are_read_with_what_gates_and_capacity_ask(cluster: Cluster, adapt
     cluster.do("create", "nodes", {**body, "spec": {"unschedulable": True}})
     first, second = adapter.nodes()
     assert first == Node(
-        "a", ready=True, cordoned=False, gpus=8, labels=first.labels, created=START, ready_changed=CHANGED
-    )
+        "a", ready=True, cordoned=False, gpus=8, labels=first.labels, created=START, ready_changed=CHANGED,
+        gpu_names=frozenset({GPU}),
+    )  # fmt: skip
     assert first.labels["pool"] == "h100"
     assert (second.ready, second.cordoned, second.gpus) == (False, True, 0)
     assert second.annotations["why"] == "because"
@@ -142,8 +143,11 @@ def test_a_pod_tells_its_owner_and_that_no_node_takes_it(cluster: Cluster, adapt
 
 @pytest.mark.parametrize(
     ("init", "main", "reserved"),
-    [([], [1, 2], 3), ([4], [1, 2], 4), ([2], [1, 2], 3), ([("sidecar", 1)], [2], 3)],
-)
+    [
+        ([], [1, 2], 3), ([4], [1, 2], 4), ([2], [1, 2], 3), ([("sidecar", 1)], [2], 3),
+        ([("sidecar", 1), 4], [2], 5), ([4, ("sidecar", 1)], [2], 4),
+    ],
+)  # fmt: skip
 def test_gpus_of_a_pod_are_what_the_scheduler_reserves(
     cluster: Cluster, adapter: KubernetesApi, init: list[Any], main: list[int], reserved: int
 ) -> None:
@@ -157,6 +161,65 @@ def test_gpus_of_a_pod_are_what_the_scheduler_reserves(
     body["spec"]["initContainers"] = [container(f"i{n}", asked) for n, asked in enumerate(init)]
     cluster.do("create", "pods", body)
     assert [pod.gpus for pod in adapter.pods()] == [reserved]
+
+
+def test_gpus_are_counted_under_whatever_name_a_device_plugin_gives_them(
+    cluster: Cluster, adapter: KubernetesApi
+) -> None:
+    names = {"nvidia.com/mig-1g.5gb": 7, "nvidia.com/mig-3g.20gb.shared": 2, "nvidia.com/gpu.shared": 10}
+    node = node_body("a")
+    node["status"]["allocatable"] |= {name: str(count) for name, count in names.items()} | {"nvidia.com/gpus": "3"}
+    cluster.do("create", "nodes", node)
+    body = pod_body("p")
+    body["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/mig-1g.5gb": "2", "cpu": "1"}}
+    cluster.do("create", "pods", body)
+    (found,), (pod,) = adapter.nodes(), adapter.pods()
+    assert (found.gpus, found.gpu_names) == (19, frozenset(names))
+    assert (pod.gpus, pod.gpu_names) == (2, frozenset({"nvidia.com/mig-1g.5gb"}))
+
+
+def test_a_gpu_pod_without_a_node_tells_which_nodes_it_needs_and_bears(
+    cluster: Cluster, adapter: KubernetesApi
+) -> None:
+    terms = [
+        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]},
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
+    ]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    tolerations = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}, {"operator": "Exists"}]
+    needs: dict[str, Any] = {"affinity": {"nodeAffinity": required}, "tolerations": tolerations}
+    cluster.do("create", "pods", pod_body("waits", gpus=1, **needs))
+    cluster.do("create", "pods", pod_body("runs", gpus=1, nodeName="a", **needs))
+    there = {pod.name: pod for pod in adapter.pods()}
+    assert there["waits"].node_terms == ((Requirement("zone", "In", ("a", "b")),),)
+    assert there["waits"].tolerations[:2] == (
+        Toleration("dedicated", "Equal", "gpu", "NoSchedule"),
+        Toleration("", "Exists", "", ""),
+    )
+    assert (there["runs"].node_terms, there["runs"].tolerations) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("status", "unschedulable"),
+    [
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}, True),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}, False),
+        (
+            {
+                "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
+                "nominatedNodeName": "a",
+            },
+            False,
+        ),
+    ],
+    ids=["no place", "gated", "gets another's place"],
+)
+def test_only_a_pod_that_the_scheduler_has_no_place_for_waits(
+    cluster: Cluster, adapter: KubernetesApi, status: Json, unschedulable: bool
+) -> None:
+    cluster.do("create", "pods", pod_body("p", gpus=1))
+    cluster.do("patch", "pods", "p", {"status": status}, "default", subresource="status")
+    assert [pod.unschedulable for pod in adapter.pods()] == [unschedulable]
 
 
 def test_a_node_is_cordoned_with_the_reason_and_uncordoned_without_a_trace(
