@@ -95,8 +95,8 @@ class ControlPlane:
         )  # fmt: skip
         self._wait()
         self._run(
-            "kube-controller-manager", f"--kubeconfig={self.kubeconfig(MANAGER)}", "--leader-elect=false", "--secure-port=0",
-            f"--service-account-private-key-file={key}", "--use-service-account-credentials=true",
+            "kube-controller-manager", f"--kubeconfig={self.kubeconfig(MANAGER)}", "--leader-elect=false",
+            "--secure-port=0", f"--service-account-private-key-file={key}", "--use-service-account-credentials=true",
         )  # fmt: skip
         self._run(
             "kube-scheduler", f"--kubeconfig={self.kubeconfig(SCHEDULER)}", "--leader-elect=false", "--secure-port=0"

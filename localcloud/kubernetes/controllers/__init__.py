@@ -9,7 +9,7 @@ from localcloud.kubernetes.controllers.definitions import Definitions
 from localcloud.kubernetes.controllers.deployments import Deployments
 from localcloud.kubernetes.controllers.garbage import Garbage
 from localcloud.kubernetes.controllers.jobs import Jobs
-from localcloud.kubernetes.controllers.kubelets import Kubelets
+from localcloud.kubernetes.controllers.kubelets import EmbeddedKubelets
 from localcloud.kubernetes.controllers.namespaces import Namespaces
 from localcloud.kubernetes.controllers.nodes import Nodes
 from localcloud.kubernetes.controllers.replicasets import ReplicaSets
@@ -29,7 +29,7 @@ class Controllers:
         self._objects = objects
         self._all: list[Controller] = [
             Definitions(), Namespaces(), Garbage(), Nodes(), Deployments(), ReplicaSets(), StatefulSets(),
-            DaemonSets(), Jobs(), Scheduler(), Kubelets(machines), Budgets(),
+            DaemonSets(), Jobs(), Scheduler(), EmbeddedKubelets(machines), Budgets(),
         ]  # fmt: skip
         self._awake: set[Controller] = set(self._all)
         self._due: dict[Controller, float | None] = {}

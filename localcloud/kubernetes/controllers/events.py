@@ -13,31 +13,43 @@ Json = dict[str, Any]
 KEPT_SECONDS = 3600
 
 
-def record(
-    objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False,
-    field: str = "", host: str = "",
-) -> None:  # fmt: skip
-    """One event; the same one again counts up. `field`: which part of the object; `host`: the node that says so."""
-    meta, now = about["metadata"], timestamp(objects.now())
+def event(
+    about: Json, reason: str, message: str, *, now: float, component: str, warning: bool = False, field: str = "",
+    host: str = "",
+) -> Json:  # fmt: skip
+    """One event; the same one again has the same name. `field`: which part of the object; `host`: whose node."""
+    meta, at = about["metadata"], timestamp(now)
     digest = hashlib.sha256(f"{meta['uid']}/{field}/{reason}/{message}".encode()).hexdigest()[:16]
-    namespace, name = meta.get("namespace", "default"), f"{meta['name']}.{digest}"
-    kind = objects.kinds.named("events")
-    if (old := objects.find(kind, namespace, name)) is not None:
-        objects.store.put("events", {**old, "count": old["count"] + 1, "lastTimestamp": now})
-        return
-    if objects.store.get("namespaces", namespace) is None:
-        return
     involved = {
         "apiVersion": about["apiVersion"], "kind": about["kind"], "name": meta["name"], "uid": meta["uid"],
         "resourceVersion": meta["resourceVersion"],
         **({"namespace": meta["namespace"]} if "namespace" in meta else {}),
         **({"fieldPath": field} if field else {}),
     }  # fmt: skip
-    objects.store.put("events", {
+    return {
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": name, "namespace": namespace, "uid": digest, "creationTimestamp": now},
+        "metadata": {"name": f"{meta['name']}.{digest}", "namespace": meta.get("namespace", "default")},
         "involvedObject": involved, "reason": reason, "message": message, "type": "Warning" if warning else "Normal",
         "source": {"component": component, **({"host": host} if host else {})},
         "reportingComponent": component, "reportingInstance": host,
-        "firstTimestamp": now, "lastTimestamp": now, "count": 1, "eventTime": None,
-    })  # fmt: skip
+        "firstTimestamp": at, "lastTimestamp": at, "count": 1, "eventTime": None,
+    }  # fmt: skip
+
+
+def record(
+    objects: Objects, about: Json, reason: str, message: str, *, component: str, warning: bool = False,
+    field: str = "", host: str = "",
+) -> None:  # fmt: skip
+    """Store an event; the same one again counts up."""
+    fresh = event(
+        about, reason, message, now=objects.now(), component=component, warning=warning, field=field, host=host
+    )
+    meta, now = fresh["metadata"], fresh["lastTimestamp"]
+    kind = objects.kinds.named("events")
+    if (old := objects.find(kind, meta["namespace"], meta["name"])) is not None:
+        objects.store.put("events", {**old, "count": old["count"] + 1, "lastTimestamp": now})
+        return
+    if objects.store.get("namespaces", meta["namespace"]) is None:
+        return
+    given = {"uid": meta["name"].rpartition(".")[2], "creationTimestamp": now}
+    objects.store.put("events", {**fresh, "metadata": {**meta, **given}})

@@ -7,12 +7,13 @@ and v1.35.0's, which adds a few words). Clients do well to match the beginning.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.kubernetes.clock import seconds
-from localcloud.kubernetes.controllers.events import record
 from localcloud.kubernetes.machines import Machines
-from localcloud.kubernetes.objects import Objects
+
+if TYPE_CHECKING:
+    from localcloud.kubernetes.controllers.kubelets import Reach
 
 Json = dict[str, Any]
 
@@ -26,15 +27,15 @@ def missing(machines: Machines, pod: Json, node: Json) -> list[Json]:
     ]
 
 
-def say_pulling(objects: Objects, machines: Machines, pod: Json, node: Json) -> None:
+def say_pulling(reach: Reach, machines: Machines, pod: Json, node: Json) -> None:
     """Once, when a pod was admitted."""
     for container in missing(machines, pod, node):
-        _tell(objects, pod, node, container, "Pulling", f'Pulling image "{container.get("image", "")}"')
+        _tell(reach, pod, node, container, "Pulling", f'Pulling image "{container.get("image", "")}"')
 
 
-def say_pulled(objects: Objects, machines: Machines, pod: Json, node: Json) -> None:
+def say_pulled(reach: Reach, machines: Machines, pod: Json, node: Json) -> None:
     """Once, when its containers start."""
-    took = _duration(objects.now() - seconds(pod["status"]["startTime"]))
+    took = _duration(reach.now() - seconds(pod["status"]["startTime"]))
     pulled = [each["name"] for each in missing(machines, pod, node)]
     for container in pod["spec"]["containers"]:
         image = container.get("image", "")
@@ -46,12 +47,12 @@ def say_pulled(objects: Objects, machines: Machines, pod: Json, node: Json) -> N
             )
         else:
             text = f'Container image "{image}" already present on machine{_accessible(node)}'
-        _tell(objects, pod, node, container, "Pulled", text)
+        _tell(reach, pod, node, container, "Pulled", text)
 
 
-def _tell(objects: Objects, pod: Json, node: Json, container: Json, reason: str, message: str) -> None:
+def _tell(reach: Reach, pod: Json, node: Json, container: Json, reason: str, message: str) -> None:
     field, host = f"spec.containers{{{container['name']}}}", node["metadata"]["name"]
-    record(objects, pod, reason, message, component="kubelet", field=field, host=host)
+    reach.tell(pod, reason, message, field=field, host=host)
 
 
 def _accessible(node: Json) -> str:

@@ -1,13 +1,18 @@
-"""The kubelets of all Ready nodes: pods start, run, finish and stop as time passes. No container runs."""
+"""The kubelets of all Ready nodes: pods start, run, finish and stop as time passes. No container runs.
+
+What they do is the same on the embedded API and on a real control plane; `Reach` is what they need of either.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from localcloud.kubernetes.clock import seconds, timestamp
-from localcloud.kubernetes.controllers import images
+from localcloud.kubernetes.controllers import events, images
 from localcloud.kubernetes.controllers.controller import NOW, Controller, earliest, is_terminating, owner, remove
+from localcloud.kubernetes.errors import ApiError
 from localcloud.kubernetes.eviction import is_finished
 from localcloud.kubernetes.machines import Ending, Machines
 from localcloud.kubernetes.objects import Objects
@@ -17,7 +22,8 @@ Json = dict[str, Any]
 
 RUN_SECONDS = "localcloud.poolwright.dev/run-seconds"
 JOB_SECONDS = 5.0  # how long a job's pod runs that does not say
-STOP_SECONDS = 2.0  # how long a pod takes to stop, within its grace
+STOP_SECONDS = 2.0  # how long a pod takes to stop that does not say, within its grace
+STOPPING_SECONDS = "localcloud.poolwright.dev/stop-seconds"
 
 
 def is_ready_node(node: Json) -> bool:
@@ -25,57 +31,120 @@ def is_ready_node(node: Json) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-class Kubelets(Controller):
-    """`machines` says how long pods need to start, which images are there, and how pods end."""
+class Reach(Protocol):
+    """What kubelets see of a cluster and do to it. Writes raise ApiError: 404 and 409 where they came too late."""
 
-    keys = frozenset({"pods", "nodes"})
+    def now(self) -> float:
+        """Epoch seconds."""
+
+    def nodes(self) -> Iterable[Json]:
+        """All nodes: not to be changed."""
+
+    def pods(self) -> Iterable[Json]:
+        """All pods: not to be changed."""
+
+    def set_status(self, pod: Json, status: Json) -> Json:
+        """Write a pod's status; the pod as it is then."""
+
+    def end(self, pod: Json) -> None:
+        """A deleted pod has stopped: it may go."""
+
+    def tell(self, pod: Json, reason: str, message: str, *, field: str, host: str) -> None:
+        """An event about a part of a pod."""
+
+
+class Kubelets:
+    """`machines` says how long pods need to start, which images are there, and how pods end."""
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
 
-    def run(self, objects: Objects) -> float | None:
-        nodes = {n["metadata"]["name"]: n for n in objects.store.table("nodes").values() if is_ready_node(n)}
+    def work(self, reach: Reach) -> float | None:
+        """Do what is due; returns when more is (epoch seconds)."""
+        nodes = {n["metadata"]["name"]: n for n in reach.nodes() if is_ready_node(n)}
         due: list[float | None] = []
-        for pod in list(objects.store.table("pods").values()):
+        for pod in list(reach.pods()):
             node = nodes.get(pod["spec"].get("nodeName", ""))
-            if node is not None:
-                due.append(self._step(objects, pod, node))
-            elif is_terminating(pod) and not pod["spec"].get("nodeName"):
-                remove(objects, "pods", pod, NOW)
+            try:
+                if node is not None:
+                    due.append(self._step(reach, pod, node))
+                elif is_terminating(pod) and not pod["spec"].get("nodeName"):
+                    reach.end(pod)
+            except ApiError as late:
+                if late.code not in (404, 409):  # the pod has changed: that change wakes us
+                    raise
         return earliest(due)
 
-    def _step(self, objects: Objects, pod: Json, node: Json) -> float | None:
+    def _step(self, reach: Reach, pod: Json, node: Json) -> float | None:
         """Do what is due for one pod; returns when more is."""
         if is_terminating(pod):
-            return _stop(objects, pod)
+            return _stop(reach, pod)
         if is_finished(pod):
             return None
-        status, now = pod["status"], objects.now()
+        status, now = pod["status"], reach.now()
         if "startTime" not in status:
             status = _admitted(pod, now)
-            pod = objects.store.put("pods", {**pod, "status": status})
-            images.say_pulling(objects, self._machines, pod, node)
+            pod = reach.set_status(pod, status)
+            images.say_pulling(reach, self._machines, pod, node)
         if status["phase"] == "Pending":
             begins = seconds(status["startTime"]) + float(self._machines.start_seconds(pod, node))
             if now < begins:
                 return begins
-            images.say_pulled(objects, self._machines, pod, node)
-            pod = objects.store.put("pods", {**pod, "status": _running(pod, node, now)})
-        return _finish(objects, pod, self._machines.ending(pod, node))
+            images.say_pulled(reach, self._machines, pod, node)
+            pod = reach.set_status(pod, _running(pod, node, now))
+        return _finish(reach, pod, self._machines.ending(pod, node))
 
 
-def _stop(objects: Objects, pod: Json) -> float | None:
+class EmbeddedKubelets(Controller):
+    """The same as a controller of the embedded API."""
+
+    keys = frozenset({"pods", "nodes"})
+
+    def __init__(self, machines: Machines) -> None:
+        self._kubelets = Kubelets(machines)
+
+    def run(self, objects: Objects) -> float | None:
+        return self._kubelets.work(_Within(objects))
+
+
+class _Within:
+    """`Reach` inside of the embedded API."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def now(self) -> float:
+        return self._objects.now()
+
+    def nodes(self) -> Iterable[Json]:
+        return self._objects.store.table("nodes").values()
+
+    def pods(self) -> Iterable[Json]:
+        return self._objects.store.table("pods").values()
+
+    def set_status(self, pod: Json, status: Json) -> Json:
+        return self._objects.store.put("pods", {**pod, "status": status})
+
+    def end(self, pod: Json) -> None:
+        remove(self._objects, "pods", pod, NOW)
+
+    def tell(self, pod: Json, reason: str, message: str, *, field: str, host: str) -> None:
+        events.record(self._objects, pod, reason, message, component="kubelet", field=field, host=host)
+
+
+def _stop(reach: Reach, pod: Json) -> float | None:
     meta = pod["metadata"]
     grace = float(meta.get("deletionGracePeriodSeconds", 0))
-    due = seconds(meta["deletionTimestamp"]) - grace + min(grace, STOP_SECONDS)
-    if objects.now() < due:
+    takes = float((meta.get("annotations") or {}).get(STOPPING_SECONDS, STOP_SECONDS))
+    due = seconds(meta["deletionTimestamp"]) - grace + min(grace, takes)
+    if reach.now() < due:
         return due
     if meta.get("deletionGracePeriodSeconds") or not meta.get("finalizers"):
-        remove(objects, "pods", pod, NOW)
+        reach.end(pod)
     return None
 
 
-def _finish(objects: Objects, pod: Json, ending: Ending) -> float | None:
+def _finish(reach: Reach, pod: Json, ending: Ending) -> float | None:
     """End a pod that has done its work; pods that always restart never do."""
     if pod["spec"].get("restartPolicy") == "Always":
         return None
@@ -85,13 +154,13 @@ def _finish(objects: Objects, pod: Json, ending: Ending) -> float | None:
     if lasts is None or started is None:
         return None
     due = seconds(started) + lasts
-    if objects.now() < due:
+    if reach.now() < due:
         return due
     if ending.well or pod["spec"].get("restartPolicy") == "Never":
-        objects.store.put("pods", {**pod, "status": _ended(pod, started, objects.now(), ending)})
+        reach.set_status(pod, _ended(pod, started, reach.now(), ending))
         return None
-    objects.store.put("pods", {**pod, "status": _restarted(pod, started, objects.now(), ending)})
-    return objects.now() + lasts
+    reach.set_status(pod, _restarted(pod, started, reach.now(), ending))
+    return reach.now() + lasts
 
 
 def _lasts(pod: Json, ending: Ending) -> float | None:
