@@ -1,16 +1,25 @@
-"""How many nodes a provisioner should have, and which ones may go: a pure function of rules, observation and time.
-
-The rule, in order: bounds; pending pods and a duty cycle above the maximum ask for more; capacity on its way is
-counted before more is bought; below the minimum, nodes that no pod uses may go, one at a time and never into the
-buffer of unutilized nodes. What is unknown never takes capacity away.
+"""How many nodes a provisioner should have, which group gets more, and which nodes go: a pure function of rules,
+observation, memory and time. How asks are composed: docs/designs/how-capacity-is-decided.md.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cache
 
-from poolwright.capacity.observation import GpuNode, Group, Observation
+from poolwright.capacity import choosing
+from poolwright.capacity.observation import GpuNode, Observation
+from poolwright.capacity.policies import (
+    Ask,
+    bounds,
+    buffer,
+    cooldowns,
+    maximum_utilization,
+    minimum_utilization,
+    nodes,
+    pending_pods,
+    schedule,
+)
 from poolwright.capacity.provisioner import Spec
 
 
@@ -50,84 +59,142 @@ Decision = Grow | Shrink | Hold
 def decide(spec: Spec, seen: Observation, *, grown_at: float, shrunk_at: float, now: float, at_once: int) -> Decision:
     """What to do now. `grown_at`, `shrunk_at`: when this provisioner last added or took away nodes (0: never), seconds.
     `at_once`: how many nodes of a group may be in hand at one moment."""
-    wanted, why = _wanted(spec, seen)
-    coming = seen.members
-    if wanted > coming:
-        return _grow(seen, wanted - coming, why)
-    if seen.on_the_way:
-        return _hold(seen, f"{seen.on_the_way} nodes are on their way; {why}")
-    return _shrink(spec, seen, changed_at=max(grown_at, shrunk_at), now=now, why=why)
-
-
-def _hold(seen: Observation, reason: str) -> Hold:
-    return Hold(target=seen.members, reason=reason, would_change_if="")
-
-
-def _wanted(spec: Spec, seen: Observation) -> tuple[int, str]:
-    """Nodes that demand asks for, within the bounds, and why."""
-    serving = len(seen.serving)
-    asks = [(spec.min_nodes, f"minNodes is {spec.min_nodes}")]
-    free = sum(node.gpus - node.used for node in seen.serving)
-    if seen.pending:
-        missing = max(0, sum(seen.pending) - free)
-        extra = math.ceil(missing / seen.gpus_per_node) if seen.gpus_per_node else 0
-        asks.append((serving + extra, f"{sum(seen.pending)} GPUs are asked for by waiting pods, {free} are free"))
-    high = spec.max_gpu_utilization_percent
-    if high is not None and seen.utilization is not None and seen.utilization > high:
-        text = f"GPU utilization is {seen.utilization:.0f} %, above {high:.0f} %"
-        asks.append((math.ceil(serving * seen.utilization / high), text))
-    busy = sum(1 for node in seen.serving if not node.idle)
-    if spec.min_unutilized_gpu_nodes:
-        asks.append(
-            (busy + spec.min_unutilized_gpu_nodes, f"{spec.min_unutilized_gpu_nodes} idle nodes are kept ready")
-        )
-    wanted, why = max(asks, key=lambda ask: ask[0])
-    if wanted > spec.max_nodes:
-        return spec.max_nodes, f"{why}, but maxNodes is {spec.max_nodes}"
-    return wanted, why
-
-
-def _grow(seen: Observation, count: int, why: str) -> Decision:
-    open_groups = [group for group in seen.groups if not group.refusal]
-    if not open_groups:
-        return _hold(seen, f"{why}, but no group can grow: {'; '.join(_refusals(seen.groups))}")
-    return Grow(group=open_groups[0].name, count=count, target=seen.members + count, reason=why, would_change_if="")
-
-
-def _refusals(groups: tuple[Group, ...]) -> list[str]:
-    return [f"{group.name}: {group.refusal}" for group in groups if group.refusal]
-
-
-def _shrink(spec: Spec, seen: Observation, *, changed_at: float, now: float, why: str) -> Decision:
-    low = spec.min_gpu_utilization_percent
-    if seen.members > spec.max_nodes:
-        reason = f"{seen.members} nodes are more than maxNodes {spec.max_nodes}"
-    elif low is None:
-        return _hold(seen, f"{why}; no minGPUUtilizationPercent is set, so nothing shrinks")
-    elif seen.utilization is None:
-        return _hold(seen, "GPU utilization is unknown, and unknown never takes capacity away")
-    elif seen.utilization >= low:
-        return _hold(seen, f"GPU utilization is {seen.utilization:.0f} %, within its band")
-    else:
-        reason = f"GPU utilization is {seen.utilization:.0f} %, below {low:.0f} %"
-    if seen.pending:
-        return _hold(seen, "pods are waiting for GPUs")
-    if now - changed_at < spec.cooldowns.scale_down_seconds:
-        return _hold(seen, f"{reason}, but the cooldown of {spec.cooldowns.scale_down_seconds:.0f} s runs")
-    if seen.members <= spec.min_nodes:
-        return _hold(seen, f"{reason}, but minNodes is {spec.min_nodes}")
-    idle = sorted((node for node in seen.nodes if node.idle), key=lambda node: _last_first(seen.groups, node))
-    if len(idle) <= spec.min_unutilized_gpu_nodes:
-        return _hold(seen, f"{reason}, but no node is idle beyond the buffer of {spec.min_unutilized_gpu_nodes}")
-    return Shrink(
-        nodes=(idle[0],),
-        target=seen.members - 1,
-        reason=f"{reason}, and no pod uses a GPU of {idle[0].name}",
-        would_change_if="",
+    floor = _most(bounds.asks(spec), schedule.asks(spec, now=now))
+    return (
+        _grow(spec, seen, floor, grown_at=grown_at, now=now)
+        or _wait(spec, seen)
+        or _shrink(spec, seen, floor, grown_at=grown_at, shrunk_at=shrunk_at, now=now, at_once=at_once)
     )
 
 
-def _last_first(groups: tuple[Group, ...], node: GpuNode) -> tuple[int, str]:
-    """The least preferred group gives up its nodes first."""
-    order = [group.name for group in groups]
-    return (-order.index(node.group) if node.group in order else 0, node.name)
+def _grow(spec: Spec, seen: Observation, floor: Ask, *, grown_at: float, now: float) -> Grow | Hold | None:
+    """None where nothing asks for more than there is, and where there is more than maxNodes already."""
+
+    @cache
+    def needed(gpus_per_node: int) -> Ask:
+        """By the GPUs of a node that would be added: a pod fits on some and not on others."""
+        return _most(
+            pending_pods.asks(seen, gpus_per_node=gpus_per_node),
+            maximum_utilization.asks(spec, seen),
+            buffer.asks(spec, seen, gpus_per_node=gpus_per_node),
+            floor,
+        )
+
+    most = _most(*(needed(group.gpus_per_node or seen.gpus_per_node) for group in seen.groups), floor)
+    if most.members <= seen.members or seen.members > spec.max_nodes:
+        return None
+    if seen.members == spec.max_nodes:
+        return _hold(
+            seen,
+            f"{most.reason}, but maxNodes is {spec.max_nodes}",
+            f"{most.would_change_if}, or maxNodes is raised",
+        )
+    for choice in choosing.that_can_grow(spec, seen):
+        ask = bounds.cut(needed(choice.group.gpus_per_node or seen.gpus_per_node), spec)
+        if ask.members <= seen.members:
+            continue
+        if now < (again := cooldowns.grows_again(spec, grown_at=grown_at)):
+            return _cooling(seen, ask, again)
+        count = min(ask.members - seen.members, choice.most)
+        return Grow(
+            group=choice.group.name,
+            count=count,
+            target=seen.members + count,
+            reason=f"{ask.reason}{f'; {choice.reason}' if choice.reason else ''}",
+            would_change_if=ask.would_change_if,
+        )
+    return _hold(
+        seen,
+        f"{most.reason}, but no group can give it: {choosing.refusals(seen)}",
+        f"{most.would_change_if}, or a group can grow again",
+    )
+
+
+def _wait(spec: Spec, seen: Observation) -> Hold | None:
+    """What forbids that anything goes, whatever else is so."""
+    if seen.unknown:
+        return _hold(seen, f"not known: {', '.join(sorted(seen.unknown))}; nothing goes meanwhile", "it is known again")
+    blind = sum(node.duty_cycle is None for node in seen.serving)
+    if blind and (spec.min_gpu_utilization_percent, spec.max_gpu_utilization_percent) != (None, None):
+        reason = f"no fresh GPU utilization of {blind} of {nodes(len(seen.serving))}; nothing goes meanwhile"
+        return _hold(seen, reason, "it is known again", *_growing(spec))
+    if seen.on_the_way:
+        return _hold(
+            seen, f"{nodes(seen.on_the_way)} on the way; nothing goes meanwhile", "they serve", *_growing(spec)
+        )
+    if ask := pending_pods.asks(seen, gpus_per_node=0):
+        return _hold(seen, f"{ask.reason}; nothing goes meanwhile", ask.would_change_if)
+    return None
+
+
+def _shrink(
+    spec: Spec, seen: Observation, floor: Ask, *, grown_at: float, shrunk_at: float, now: float, at_once: int
+) -> Shrink | Hold:
+    ask = _least(bounds.too_many(spec, seen), minimum_utilization.asks(spec, seen))
+    if ask is None:
+        return _hold(seen, _content(seen), minimum_utilization.watches(spec), *_growing(spec))
+    if ask.members >= seen.members:
+        return _hold(seen, ask.reason, minimum_utilization.watches(spec), *_growing(spec))
+    staying = seen.members - seen.going
+    count = min(seen.members - ask.members, staying - min(floor.members, spec.max_nodes))
+    if count <= 0:
+        return _hold(seen, f"{ask.reason}, but {floor.reason}", floor.would_change_if, *_growing(spec))
+    if now < (again := cooldowns.shrinks_again(spec, grown_at=grown_at, shrunk_at=shrunk_at)):
+        return _cooling(seen, ask, again)
+    room = max(0, spec.max_nodes - staying + seen.idle)  # what maxNodes leaves of the buffer
+    leaving = choosing.that_may_go(
+        spec, seen, count=count, kept_idle=min(spec.min_unutilized_gpu_nodes, room), at_once=at_once
+    )
+    if not leaving.nodes:
+        reason = f"{ask.reason}, but no node may go: {leaving.why_not()}"
+        return _hold(seen, reason, "one of them may", *_growing(spec))
+    return Shrink(
+        nodes=tuple(leaving.nodes),
+        target=seen.members - len(leaving.nodes),
+        reason=f"{ask.reason}; {_usage(leaving.nodes)}",
+        would_change_if=f"{ask.would_change_if}, or they get work",
+    )
+
+
+def _usage(going: list[GpuNode]) -> str:
+    if going[0].idle:
+        return f"{nodes(len(going))} without a GPU pod may go"
+    return f"the GPU pods of {going[0].name} fit elsewhere"
+
+
+def _content(seen: Observation) -> str:
+    known = "" if seen.utilization is None else f"GPU utilization is {seen.utilization:.0f} %; "
+    return f"{known}no rule asks for more or fewer than {nodes(seen.members)}"
+
+
+def _cooling(seen: Observation, ask: Ask, again: float) -> Hold:
+    return _hold(
+        seen,
+        f"{ask.reason}, but capacity changed, and the cooldown lasts until {cooldowns.clock(again)}",
+        "the cooldown is over",
+        ask.would_change_if,
+    )
+
+
+def _growing(spec: Spec) -> tuple[str, ...]:
+    """What would make a rule ask for more, in words."""
+    return (
+        pending_pods.watches(),
+        maximum_utilization.watches(spec),
+        buffer.watches(spec),
+        schedule.watches(spec),
+    )
+
+
+def _most(*asks: Ask | None) -> Ask:
+    """The highest; of equal ones the first."""
+    return max((ask for ask in asks if ask), key=lambda ask: ask.members)
+
+
+def _least(*asks: Ask | None) -> Ask | None:
+    """The lowest; of equal ones the first."""
+    return min((ask for ask in asks if ask), key=lambda ask: ask.members, default=None)
+
+
+def _hold(seen: Observation, reason: str, *would_change_if: str) -> Hold:
+    return Hold(target=seen.members, reason=reason, would_change_if=", or ".join(filter(None, would_change_if)))

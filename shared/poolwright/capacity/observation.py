@@ -7,6 +7,8 @@ boards, and nothing here compares nodes of different machines by their GPUs alon
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,7 +60,8 @@ class Group:
     `on_the_way`: of these, members that are being made, and nodes that are there but whose GPUs are not allocatable
     yet. A node that was useful once and is no longer Ready is a member and is not on the way.
     `refusal` says why the group cannot grow now, empty where it can.
-    `reserved_free`: nodes that an unused reservation would still give.
+    `reserved_free`: nodes that an unused reservation would still give. `reserved`: its nodes consume one, so that they
+    are the last to go. `gpus_per_node`: what a new node of it has, 0 where that is not known.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Group:
     on_the_way: int = 0
     refusal: str = ""
     reserved_free: int = 0
+    reserved: bool = False
     spot: bool = False
     gpus_per_node: int = 0
 
@@ -86,6 +90,11 @@ class Observation:
         """Nodes that can run GPU pods now."""
         return tuple(node for node in self.nodes if node.serving)
 
+    @cached_property
+    def idle(self) -> int:
+        """How many nodes serve and have no GPU pod."""
+        return sum(node.idle for node in self.serving)
+
     @property
     def on_the_way(self) -> int:
         """Nodes bought and not yet useful."""
@@ -97,8 +106,34 @@ class Observation:
         return sum(group.members for group in self.groups)
 
     @cached_property
+    def going(self) -> int:
+        """Nodes that are cordoned, not by a ConfigMap of their own: on their way out, or a person has them in hand."""
+        return sum(node.cordoned and not node.suspended for node in self.nodes)
+
+    @property
+    def out_of_service(self) -> int:
+        """Members that neither serve nor are on their way: cordoned, suspended, broken."""
+        return max(0, self.members - len(self.serving) - self.on_the_way)
+
+    @cached_property
     def utilization(self) -> float | None:
         """Mean duty cycle of the serving nodes in percent; None (unknown) as soon as one of them has no fresh point."""
-        cycles = [node.duty_cycle for node in self.serving]
-        known = [cycle for cycle in cycles if cycle is not None]
-        return sum(known) / len(known) if known and len(known) == len(cycles) else None
+        if not self.serving or any(node.duty_cycle is None for node in self.serving):
+            return None
+        return self.load / len(self.serving)
+
+    @cached_property
+    def load(self) -> float:
+        """Duty cycles of the serving nodes, added up: 250 are two and a half busy nodes. A node without a fresh point
+        counts as 0, so this is the least that it may be. (`fsum`: the order of the nodes changes nothing.)"""
+        return math.fsum(node.duty_cycle or 0.0 for node in self.serving)
+
+    @cached_property
+    def room(self) -> Counter[tuple[int, bool]]:
+        """Nodes on which a waiting pod finds GPUs, those on their way included: how many have so many GPUs free, and
+        whether all of the node's are (an empty node)."""
+        found = Counter((node.free, node.idle) for node in self.serving if node.free)
+        for group in self.groups:
+            if group.on_the_way:
+                found[group.gpus_per_node or self.gpus_per_node, True] += group.on_the_way
+        return found

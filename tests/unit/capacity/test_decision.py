@@ -43,7 +43,7 @@ def test_a_duty_cycle_above_the_maximum_adds_what_brings_it_back() -> None:
     )
     assert isinstance(decision, Grow)
     assert (decision.group, decision.count, decision.target) == ("a", 1, 3)
-    assert decision.reason == "GPU utilization is 93 %, above 85 %"
+    assert decision.reason == "GPU utilization is 93 %, above maxGPUUtilizationPercent 85"
 
 
 def test_capacity_on_its_way_is_not_bought_twice() -> None:

@@ -1,0 +1,118 @@
+"""Which groups grow, and which nodes go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from poolwright.capacity.observation import GpuNode, Group, Observation
+from poolwright.capacity.provisioner import Spec
+
+MOST_AT_ONCE = 1000
+"""Instances that one createInstances or deleteInstances takes
+(https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/createInstances)."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A group that can grow, by how many nodes at most, and why it is this one, empty for the first of all."""
+
+    group: Group
+    most: int
+    reason: str = ""
+
+
+def that_can_grow(spec: Spec, seen: Observation) -> Iterator[Choice]:
+    """First what is reserved and unused, which is paid for; then the groups in their order."""
+    ranked = _ranked(spec, seen)
+    for group in ranked:
+        if group.reserved_free and not group.refusal:
+            yield Choice(group, min(group.reserved_free, MOST_AT_ONCE), f"{group.name} has unused reserved nodes")
+    passed: list[str] = []
+    for group in ranked:
+        if group.refusal:
+            passed.append(f"{group.name}: {group.refusal}")
+        else:
+            yield Choice(group, MOST_AT_ONCE, f"not {'; not '.join(passed)}" if passed else "")
+
+
+def refusals(seen: Observation) -> str:
+    """Why each group that cannot grow cannot."""
+    return "; ".join(f"{group.name}: {group.refusal}" for group in seen.groups if group.refusal)
+
+
+def _ranked(spec: Spec, seen: Observation) -> list[Group]:
+    """The preferred group first: as the spec lists them, or the cheapest."""
+    if spec.order == "priority":
+        return list(seen.groups)
+    return sorted(seen.groups, key=lambda group: _price(spec, group.name))
+
+
+def _price(spec: Spec, group: str) -> float:
+    """Of a node and hour, in the spec's currency; the spec may name the group with its zone."""
+    found = (price for name, price in spec.price_per_node_hour.items() if group in (name, name.rpartition("/")[2]))
+    return min(found, default=float("inf"))
+
+
+@dataclass
+class Leaving:
+    """Nodes that may go now, and what keeps others that were looked at, one sentence each."""
+
+    nodes: list[GpuNode] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def why_not(self) -> str:
+        """What keeps the first few."""
+        more = len(self.kept) - _SHOWN
+        return "; ".join(self.kept[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at_once: int) -> Leaving:
+    """At most `count` nodes; `kept_idle` idle ones stay; `at_once`: most nodes of a group that may be in hand.
+
+    Idle nodes go together, being of no use to anybody; a busy one goes alone and only where no idle one can, as each
+    changes what the next would find (so does the cluster autoscaler: max-drain-parallelism is 1).
+    """
+    ranks = {group.name: place for place, group in enumerate(reversed(_ranked(spec, seen)))}
+    reserved = {group.name for group in seen.groups if group.reserved or group.reserved_free}
+    left = Counter({group.name: at_once for group in seen.groups})
+    left.subtract(node.group for node in seen.nodes if node.cordoned and not node.suspended)
+    order = sorted(
+        seen.serving,
+        key=lambda node: (not node.idle, node.group in reserved, node.movable, ranks.get(node.group, 0), node.name),
+    )
+    leaving = Leaving()
+    most = min(count, MOST_AT_ONCE)
+    for node in order:
+        if not node.idle and leaving.nodes:
+            break
+        if node.idle and len(leaving.nodes) >= min(most, seen.idle - kept_idle):
+            leaving.kept.append(f"{node.name}: of the idle nodes {kept_idle} are kept")
+            continue
+        if reason := _stays(seen, node, left=left[node.group], kept_idle=kept_idle):
+            leaving.kept.append(f"{node.name}: {reason}")
+            continue
+        leaving.nodes.append(node)
+        left[node.group] -= 1
+    return leaving
+
+
+def _stays(seen: Observation, node: GpuNode, *, left: int, kept_idle: int) -> str:
+    """Why this node does not go now, empty where it may."""
+    if left <= 0:
+        return f"as many nodes of {node.group} as may be are cordoned already"
+    if node.objection:
+        return node.objection
+    if node.idle:
+        return ""
+    if sum(node.gpu_pods) != node.used:
+        return "its GPU pods are not known one by one"
+    biggest = max(node.gpu_pods)
+    places = sum(free // biggest * count for (free, _), count in seen.room.items()) - node.free // biggest
+    if places < len(node.gpu_pods):
+        return "its GPU pods may not find room elsewhere"
+    if kept_idle and seen.idle - len(node.gpu_pods) < kept_idle:
+        return "its GPU pods may go to the nodes that are kept idle"
+    return ""
