@@ -1,4 +1,4 @@
-"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of five kinds.
+"""Our own messages on `work`: look at this one thing and take the next step. `Work` is one of six kinds.
 
     {"kind": "rollout", "rollout": "dev-42-8f3a", "cause": "wave 2 finished baking"}
 
@@ -61,6 +61,17 @@ class ProvisionerWork:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterWork:
+    """See to the nodes of a cluster that are closed in our name."""
+
+    kind: ClassVar[Literal["cluster"]] = "cluster"
+    project: str
+    location: str
+    cluster: str
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RetentionWork:
     """Let go what nothing of an environment names any more."""
 
@@ -69,9 +80,9 @@ class RetentionWork:
     cause: str
 
 
-Work = RolloutWork | TargetWork | GroupWork | ProvisionerWork | RetentionWork
+Work = RolloutWork | TargetWork | GroupWork | ProvisionerWork | ClusterWork | RetentionWork
 
-_SHAPES = (RolloutWork, TargetWork, GroupWork, ProvisionerWork, RetentionWork)
+_SHAPES = (RolloutWork, TargetWork, GroupWork, ProvisionerWork, ClusterWork, RetentionWork)
 _KINDS: dict[str, type[Work]] = {shape.kind: shape for shape in _SHAPES}
 _REMEDY = "Only poolwright should publish work: let the next tick publish it again, or use the command line"
 

@@ -13,7 +13,7 @@ from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
 from poolwright.environments import Environment, Mode
 from poolwright.events.work import ProvisionerWork
 from poolwright.references import ClusterRef, last_part
-from poolwright.services import drain_nodes, observe_provisioner, state
+from poolwright.services import closed_nodes, drain_nodes, observe_provisioner, state
 from poolwright.services.memory import Growth, Memory, load, save
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
@@ -42,8 +42,13 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
             record(ports, kind="capacity", subject=key, what="refused", why=str(refusal), environment=environment.name)
         else:
             _tell(kubernetes, body, ready=False, reason="Refused", text=str(refusal), seen=None)
+        memory = load(ports, key)
+        closed_nodes.let_go(ports, environment, kubernetes, key=key, memory=memory, why=str(refusal))
         return Done(f"{work.name} is refused: {refusal}")
     memory = load(ports, key)
+    if mode != "act":
+        why = f"mode is {mode} now"
+        memory = closed_nodes.let_go(ports, environment, kubernetes, key=key, memory=memory, why=why)
     if mode == "observe":
         return _observe(ports, environment, provisioner, sight, key=key, memory=memory, cause=work.cause)
     hands = drain_nodes.Hands(

@@ -31,11 +31,13 @@ HOLDER = "state/"  # how the holder begins in whose name a suspended node is cor
 @dataclass(frozen=True)
 class States:
     """Of one cluster. `problem`: why nothing may begin there, empty where it may; `nodes`: the word of each node
-    that has a ConfigMap of its own; `versions`: of those, when they were changed last, as Kubernetes counts."""
+    that has a ConfigMap of its own; `versions`: of those, when they were changed last, as Kubernetes counts;
+    `readable`: whether anything is known at all."""
 
     problem: str = ""
     nodes: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    readable: bool = True
 
     @property
     def state(self) -> str:
@@ -64,7 +66,8 @@ def read(kubernetes: Kubernetes) -> States:
     try:
         found = kubernetes.config_maps(NAMESPACE)
     except Rejected as why:
-        return States(problem=f"the ConfigMaps of namespace {NAMESPACE} cannot be read, so nothing begins: {why}")
+        problem = f"the ConfigMaps of namespace {NAMESPACE} cannot be read, so nothing begins: {str(why)[:200]}"
+        return States(problem=problem, readable=False)
     return of(found)
 
 

@@ -1,10 +1,10 @@
-"""One bounded step of one rollout, target, group or provisioner; if there is a next one, it is another message."""
+"""One bounded step of a rollout, target, group, provisioner or cluster; the next one, if any, is another message."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from poolwright.events.work import GroupWork, ProvisionerWork, RetentionWork, RolloutWork, TargetWork, Work
+from poolwright.events.work import ClusterWork, GroupWork, ProvisionerWork, RetentionWork, RolloutWork, TargetWork, Work
 from poolwright.services import leases, stop
 from poolwright.services.ports import Ports
 from poolwright.services.work import Done, publish
@@ -34,6 +34,8 @@ def _name(work: Work) -> str:
         return f"step/group/{work.project}/{work.zone}/{work.name}"
     if isinstance(work, RetentionWork):
         return f"step/retention/{work.environment}"
+    if isinstance(work, ClusterWork):
+        return f"step/cluster/{work.project}/{work.location}/{work.cluster}"
     return f"step/provisioner/{work.project}/{work.location}/{work.cluster}/{work.name}"
 
 
@@ -59,6 +61,10 @@ def _take(work: Work, ports: Ports) -> Done:
         from poolwright.services import reconcile_provisioner
 
         return reconcile_provisioner.handle(work, ports)
+    if isinstance(work, ClusterWork):
+        from poolwright.services import closed_nodes
+
+        return closed_nodes.handle(work, ports)
     if isinstance(work, RetentionWork):
         from poolwright.services import retention
 

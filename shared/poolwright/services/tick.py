@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator
 
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
-from poolwright.events.work import RetentionWork, Work
+from poolwright.events.work import ClusterWork, RetentionWork, Work
 from poolwright.rollouts.rollout import decode
-from poolwright.services import find_drift, image_built, replace_members, request_build, retention, start_rollout, stop
+from poolwright.services import (
+    closed_nodes,
+    find_drift,
+    image_built,
+    replace_members,
+    request_build,
+    retention,
+    start_rollout,
+    stop,
+)
 from poolwright.services.ports import Ports, Weather
 from poolwright.services.work import provisioner_work, publish, rollout_work
 from poolwright.verdicts import Busy, Verdict
@@ -47,6 +56,7 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
         lambda ports: replace_members.start(ports, environment),
         lambda ports: _retention(ports, environment),
         lambda ports: _provisioners(ports, environment),
+        lambda ports: _clusters(ports, environment),
     )
 
 
@@ -86,3 +96,10 @@ def _provisioners(ports: Ports, environment: Environment) -> Iterator[Work]:
     for ref in environment.cluster_refs():
         for body in ports.clusters.kubernetes(ref).provisioners():
             yield provisioner_work(ref, body["metadata"]["name"], cause="tick")
+
+
+def _clusters(ports: Ports, environment: Environment) -> Iterator[Work]:
+    """Clusters with nodes that are closed in our name."""
+    for ref in environment.cluster_refs():
+        if closed_nodes.is_due(ports, ref):
+            yield ClusterWork(project=ref.project, location=ref.location, cluster=ref.name, cause="tick")

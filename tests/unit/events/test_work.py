@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from poolwright.events import work
 from poolwright.events.envelope import Message
-from poolwright.events.work import GroupWork, ProvisionerWork, RetentionWork, RolloutWork, TargetWork, Work
+from poolwright.events.work import ClusterWork, GroupWork, ProvisionerWork, RetentionWork, RolloutWork, TargetWork, Work
 from poolwright.verdicts import Refused
 from tests.payloads.samples import PUBLISHED, message
 
@@ -26,6 +26,7 @@ ANY_WORK: st.SearchStrategy[Work] = st.one_of(
         cause=st.text(),
     ),
     st.builds(ProvisionerWork, project=TEXT, location=TEXT, cluster=TEXT, name=TEXT, cause=st.text()),
+    st.builds(ClusterWork, project=TEXT, location=TEXT, cluster=TEXT, cause=st.text()),
     st.builds(RetentionWork, environment=TEXT, cause=st.text()),
 )
 
