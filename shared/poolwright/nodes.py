@@ -36,6 +36,15 @@ class Toleration:
 
 
 @dataclass(frozen=True)
+class Taint:
+    """core/v1 Taint."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True)
 class Pod:
     """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
     `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks

@@ -127,6 +127,20 @@ class ComputeEngine:
         self._finish(self._send("PATCH", str(ref), params={"requestId": request_id}, body=patch))
 
     @translated()
+    def reservations(self, project: str) -> Listed:
+        return self._aggregated(project, "reservations", {"returnPartialSuccess": "true"})
+
+    @translated()
+    def reservation(self, project: str, zone: str, name: str) -> Json:
+        return self._get(f"projects/{project}/zones/{zone}/reservations/{name}")
+
+    @translated()
+    def started(self, ref: GroupRef, instance: str) -> float:
+        path = f"projects/{ref.project}/zones/{ref.zone}/instances/{instance}"
+        found = self._get(path, {"fields": "creationTimestamp,lastStartTimestamp"})
+        return datetime.fromisoformat(found.get("lastStartTimestamp") or found["creationTimestamp"]).timestamp()
+
+    @translated()
     def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
         for some, its_id in _batches(names, request_id):
             body = {"instances": [{"name": name} for name in some]}

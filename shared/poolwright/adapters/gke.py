@@ -11,7 +11,7 @@ from typing import Any
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, rejections, translated
 from poolwright.references import ClusterRef, GroupRef, PoolRef
-from poolwright.services.ports import Cluster, Json, NodePool
+from poolwright.services.ports import Cluster, Json, NodePool, ReservationAffinity, Taint
 
 HOST = "container.googleapis.com"
 _PROJECT = re.compile(r"/projects/([^/]+)/")
@@ -88,4 +88,34 @@ def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
         locations=tuple(pool.locations),
         status_message=pool.status_message,
         autoprovisioned=pool.autoscaling.autoprovisioned,
+        taints=tuple(
+            Taint(taint.key, taint.value, _EFFECTS.get(taint.effect.name, "")) for taint in pool.config.taints
+        ),
+        spot=pool.config.spot or pool.config.preemptible,
+        **_division(accelerators),
+        reservation=_affinity(pool.config.reservation_affinity),
     )
+
+
+# https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/NodeConfig#NodeTaint
+_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
+
+
+def _division(accelerators: Any) -> dict[str, Any]:
+    """How GPUs are shared or partitioned
+    (https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/AcceleratorConfig)."""
+    if not accelerators:
+        return {}
+    first = accelerators[0]
+    sharing = first.gpu_sharing_config
+    strategy = sharing.gpu_sharing_strategy.name.lower().replace("_", "-")  # as the node's label has it
+    return {
+        "partition": first.gpu_partition_size,
+        "clients_per_gpu": sharing.max_shared_clients_per_gpu,
+        "sharing": strategy if sharing.max_shared_clients_per_gpu else "",
+    }
+
+
+def _affinity(given: Any) -> ReservationAffinity | None:
+    kind = given.consume_reservation_type.name
+    return None if kind == "UNSPECIFIED" else ReservationAffinity(kind, tuple(given.values))

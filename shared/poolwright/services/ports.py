@@ -17,6 +17,7 @@ from poolwright.nodes import ImagePull as ImagePull
 from poolwright.nodes import Job as Job
 from poolwright.nodes import Node as Node
 from poolwright.nodes import Pod as Pod
+from poolwright.nodes import Taint as Taint
 from poolwright.references import REFERENCE_POOL, ClusterRef, GroupRef, PoolRef
 from poolwright.verdicts import Busy
 
@@ -111,6 +112,15 @@ class Compute(Protocol):
     def patch_group(self, ref: GroupRef, patch: Json, *, request_id: str) -> None:
         """Patch a group under the fingerprint that `patch` carries, and wait until it is done. Stale."""
 
+    def reservations(self, project: str) -> Listed:
+        """All reservations of a project (aggregatedList, all pages)."""
+
+    def reservation(self, project: str, zone: str, name: str) -> Json:
+        """One reservation. Missing."""
+
+    def started(self, ref: GroupRef, instance: str) -> float:
+        """When the VM of a member was started last, or made, in seconds since the epoch. Missing."""
+
     def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
         """Members with names of ours, tried once (createInstances). Taken."""
 
@@ -139,8 +149,21 @@ class Compute(Protocol):
 
 
 @dataclass(frozen=True)
+class ReservationAffinity:
+    """What a pool's VMs consume: `kind` is ANY_RESERVATION, SPECIFIC_RESERVATION or NO_RESERVATION; `values` name the
+    specific ones (`NAME` or `projects/P/reservations/NAME`)."""
+
+    kind: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class NodePool:
-    """What GKE says of a node pool. `groups` are read each time, never remembered."""
+    """What GKE says of a node pool. `groups` are read each time, never remembered.
+
+    `gpus_per_node` are boards. `sharing` (time-sharing, mps), `clients_per_gpu` and `partition` (as 1g.5gb) are how
+    GKE divides them, empty and 0 where it does not. `spot`: Google may take its VMs away (spot, preemptible).
+    """
 
     ref: PoolRef
     status: str
@@ -155,6 +178,12 @@ class NodePool:
     locations: tuple[str, ...] = ()
     status_message: str = ""
     autoprovisioned: bool = False
+    taints: tuple[Taint, ...] = ()
+    spot: bool = False
+    clients_per_gpu: int = 0
+    sharing: str = ""
+    partition: str = ""
+    reservation: ReservationAffinity | None = None
 
     @property
     def is_reference(self) -> bool:
