@@ -9,7 +9,7 @@ import copy
 import os
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -68,15 +68,16 @@ class Ground:
         kill: Kill | None = None,
         apart: bool = False,
         weather: Around | None = None,
+        kind: Callable[..., Flow] = Flow,
     ) -> Iterator[Flow]:
-        """A run from the beginning; see `Flow`. Whoever sleeps lets the world's time pass."""
+        """A run from the beginning; see `Flow`, or another `kind` of it. Whoever sleeps lets the world's time pass."""
         random.seed(0)  # of the pauses between retries
         self.loop.call(self._go_back)
         self._runs += 1
         late = self.ports.__dict__
         late["store"] = SqliteStore(self._store)
         late["clock"] = SimulatedClock(self.stack)
-        self._flow = Flow(ground=self, twist=twist, victim=victim, kill=kill, apart=apart, weather=weather)
+        self._flow = kind(ground=self, twist=twist, victim=victim, kill=kill, apart=apart, weather=weather)
         with (
             mock.patch.object(bootstrap, "_of_process", lambda: self.ports),
             mock.patch.object(kube_env, "_read_as_yaml", _read_as_yaml),
@@ -101,6 +102,11 @@ class Ground:
         """What this run's store has, whatever it is called."""
         with closing(sqlite3.connect(self._store)) as connection:
             return {name for (name,) in connection.execute("SELECT DISTINCT collection FROM documents")}
+
+    @property
+    def current(self) -> Flow | None:
+        """The run that goes on."""
+        return self._flow
 
     @property
     def _store(self) -> Path:
