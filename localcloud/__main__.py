@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from localcloud.keeping import KeptWorldError
-from localcloud.stack import Stack
+from localcloud.stack import MissingError, Stack
 from localcloud.worldfile import WorldFileError
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         return asyncio.run(_serve(options))
-    except (WorldFileError, KeptWorldError) as wrong:
+    except (WorldFileError, KeptWorldError, MissingError) as wrong:
         print(f"localcloud: {wrong}", file=sys.stderr)
         return 2
     except OSError as wrong:
@@ -40,6 +40,7 @@ async def _serve(options: argparse.Namespace) -> int:
             seed=options.seed,
             pubsub=options.pubsub,
             firestore=options.firestore,
+            kubernetes=options.kubernetes,
         )
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -88,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}", choices=("auto", "embedded", "official"), default="auto",
             help="Google's own emulator or the small embedded one (auto: Google's, where gcloud has it)",
         )  # fmt: skip
+    serve.add_argument(
+        "--kubernetes", choices=("embedded", "real"), default="embedded",
+        help="what a cluster's API is: a small embedded one, or a real control plane with scheduler and RBAC "
+        "(`make kubernetes` builds it; 650 MB of memory a cluster)",
+    )  # fmt: skip
     serve.add_argument("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser
 

@@ -3,6 +3,7 @@
 GET    /calls     the calls so far: [{host, method, params, code, caller, mutating}]; with `?brief` without bodies
 DELETE /calls     forget them
 GET    /world     everything in it, as JSON
+GET    /clusters  with real control planes: {cluster path: {"kubeconfig": the administrator's, "audit": its audit log}}
 GET    /time      {"now": seconds since the epoch}, as the world has them
 POST   /time      in manual time alone: {"seconds": 5} pass
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
@@ -14,6 +15,7 @@ PUT    /tables/T  merge a JSON object into table T: `compute.stock`, `compute.ra
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -28,8 +30,9 @@ from localcloud.world import World
 class Control:
     """The extra host `localcloud`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, clusters: Callable[[], dict[str, dict[str, str]]]) -> None:
         self._world = world
+        self._clusters = clusters
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request; 400 with a sentence for what cannot be read."""
@@ -37,6 +40,8 @@ class Control:
         if what == ("GET", "/calls"):
             show = _brief if "brief" in request.query else asdict
             return web.json_response([show(each) | {"mutating": each.mutating} for each in self._world.calls])
+        if what == ("GET", "/clusters"):
+            return web.json_response(self._clusters())
         if what == ("GET", "/time"):
             return web.json_response({"now": self._world.simulation.now()})
         if what == ("POST", "/time"):

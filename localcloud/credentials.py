@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,11 @@ def service_account_file(folder: Path, *, project: str, email: str, token_uri: s
     return path
 
 
-def token_file(folder: Path) -> Path:
+def token_file(folder: Path, token: str) -> Path:
     """An access token in a file, for gcloud (CLOUDSDK_AUTH_ACCESS_TOKEN_FILE)."""
     path = folder / "access-token"
     path.touch(mode=0o600)
-    path.write_text(_token(), "utf-8")
+    path.write_text(token, "utf-8")
     return path
 
 
@@ -53,10 +55,31 @@ class Tokens:
     """`oauth2.googleapis.com`: any grant gets a token, whoever asks; and the keys of our OIDC tokens.
 
     `iamcredentials.googleapis.com`: accounts may be used anywhere; Google's auth libraries ask before every first call.
+    Whose a token is, control planes ask by `review`: `person` may do everything in every cluster, as IAM lets the owner
+    of a project; of others a cluster's RBAC says what they may.
     """
 
-    def __init__(self, jwks: dict[str, Any]) -> None:
+    def __init__(self, jwks: dict[str, Any], *, person: str) -> None:
         self._jwks = jwks
+        self._person = person
+        self._emails: dict[str, str] = {}
+
+    def mint(self, email: str = "") -> str:
+        """A new access token of an identity, the person's where none is named."""
+        token = f"ya29.local-{int(time.time())}-{secrets.token_urlsafe(16)}"
+        self._emails[token] = email or self._person
+        return token
+
+    async def review(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A TokenReview of authentication.k8s.io/v1: on GKE a Google identity is the User that is its email
+        (https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control#forms-of-authentication)."""
+        asked = await request.json()
+        email = self._emails.get(asked["spec"].get("token", ""))
+        status: dict[str, Any] = {"authenticated": email is not None}
+        if email is not None:
+            groups = ["system:masters"] if email == self._person else []
+            status["user"] = {"username": email, "groups": groups}
+        return web.json_response({"apiVersion": asked["apiVersion"], "kind": "TokenReview", "status": status})
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """POST /token (https://developers.google.com/identity/protocols/oauth2/service-account), GET .../certs."""
@@ -70,9 +93,16 @@ class Tokens:
             )
         if request.method != "POST":
             return web.json_response({"error": "invalid_request"}, status=404)
-        answer = {"access_token": _token(), "expires_in": LIFETIME_SECONDS, "token_type": "Bearer"}
+        token = self.mint(_issuer(await request.post()))
+        answer = {"access_token": token, "expires_in": LIFETIME_SECONDS, "token_type": "Bearer"}
         return web.json_response(answer)
 
 
-def _token() -> str:
-    return f"ya29.local-{int(time.time())}-{secrets.token_urlsafe(16)}"
+def _issuer(form: Mapping[str, Any]) -> str:
+    """The service account that signed an assertion (RFC 7523), unproved; nothing where it is another grant."""
+    payload = str(form.get("assertion", "")).partition(".")[2].partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims.get("iss", ""))
+    except (ValueError, AttributeError):
+        return ""

@@ -17,6 +17,7 @@ from localcloud.certificates import Authority
 from localcloud.cloud_build import CloudBuild
 from localcloud.compute import Compute
 from localcloud.control import Control
+from localcloud.control_plane import BINARY, ControlPlane
 from localcloud.front_door import HttpHandler
 from localcloud.gke import Gke
 from localcloud.keeping import Keeper, KeptWorldError
@@ -37,8 +38,15 @@ log = logging.getLogger(__name__)
 FIRESTORE = "firestore.googleapis.com"
 TICK_SECONDS = 60.0
 IDENTITY = "poolwright"
+PERSON = "owner@example.com"  # whose gcloud and kubectl it is, and who made the clusters
+REVIEWS = "tokenreviews.localcloud"
 
 Choice = Literal["auto", "embedded", "official"]
+Kubernetes = Literal["embedded", "real"]
+
+
+class MissingError(RuntimeError):
+    """A part that was asked for is not here; the text says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Stack:
 
     `deliver`: takes pushes of the embedded Pub/Sub into its own hands. `data`: a folder in which the world is kept, so
     that the next start goes on where this one stopped; `state` is then how the world begins, the first time.
+    `kubernetes`: `real` gives each cluster a real control plane (`make kubernetes`), in real time.
     """
 
     def __init__(
@@ -75,12 +84,18 @@ class Stack:
         manual: bool = False,
         pubsub: Choice = "auto",
         firestore: Choice = "auto",
+        kubernetes: Kubernetes = "embedded",
         deliver: Deliver | None = None,
     ) -> None:
         self._folder = folder
         self._deliver = deliver
         self._pubsub_choice = pubsub
         self._firestore_choice = firestore
+        self._kubernetes = kubernetes
+        if kubernetes == "real" and manual:
+            raise ValueError("a real control plane lives in real time; leave manual time to the embedded API")
+        if kubernetes == "real" and not BINARY.exists():
+            raise MissingError(f"there is no {BINARY}; `make kubernetes` builds it (it needs Go)")
         self._plan = worldfile.read(state) if state else None
         self._data = data.absolute() if data else None
         self._keeper = Keeper(self._data) if self._data else None
@@ -98,7 +113,8 @@ class Stack:
         )
         self.listeners = Listeners(folder=folder)
         self.compute = Compute(self.world)
-        self.gke = Gke(self.world, self.compute, self._open_control_plane)
+        make_real = self._real_control_plane if kubernetes == "real" else None
+        self.gke = Gke(self.world, self.compute, self._open_control_plane, make_real)
         self.cloud_build = CloudBuild(self.world, self.compute)
         self.monitoring = Monitoring(self.world, self.gke.nodes_and_pods)
         self.pubsub: PubSub | None = None
@@ -110,13 +126,16 @@ class Stack:
     async def start(self, *, port: int = 0) -> Manifest:
         """Load the world, open the ports, let time run."""
         parts = {"pubsub": await self._start_pubsub(), "firestore": await self._start_firestore()}
+        parts["kubernetes"] = self._kubernetes
         compute = self.compute.api()
         for api in (compute, self.gke.api(), self.cloud_build.api(), self.monitoring.api()):
             self.listeners.serve_api(api)
-        self.listeners.serve_http("localcloud", Control(self.world).serve)
+        self.listeners.serve_http("localcloud", Control(self.world, self.gke.planes.files).serve)
         self.listeners.serve_http("storage.googleapis.com", self.cloud_build.logs.serve_bucket)
         self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
-        tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []})
+        tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []}, person=PERSON)
+        if self._kubernetes == "real":
+            self.listeners.serve_http(REVIEWS, tokens.review)
         self.listeners.serve_http(RESOURCE_MANAGER, ResourceManager(self.world).serve)
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
@@ -137,7 +156,7 @@ class Stack:
         if self._keeper is not None:
             self._keeper.keep(self.world)
             self._life.append(asyncio.create_task(self._keeper.keep_on(self.world)))
-        return self._manifest(parts)
+        return self._manifest(parts, tokens.mint())
 
     async def stop(self) -> None:
         """Keep the world if it has a place, close the ports, stop what was started."""
@@ -150,6 +169,7 @@ class Stack:
             await self._official_pubsub.close()
         if self.pubsub is not None:
             await self.pubsub.close()
+        await self.gke.stop()
         await self.listeners.close()
         for emulator in self._emulators:
             emulator.stop()
@@ -207,12 +227,16 @@ class Stack:
 
         return await self.listeners.open_tls(kept, authority=authority)
 
+    def _real_control_plane(self, folder: str) -> ControlPlane:
+        kept = (self._data or self._folder) / "kubernetes" / folder
+        return ControlPlane(kept, reviews=self.listeners.endpoints[REVIEWS])
+
     def _tick(self) -> None:
         """Cloud Scheduler's minute."""
         self.world.publish("ticks", b"{}", {})
         self.world.simulation.after(TICK_SECONDS, "scheduler.tick")
 
-    def _manifest(self, parts: dict[str, str]) -> Manifest:
+    def _manifest(self, parts: dict[str, str], token: str) -> Manifest:
         endpoints = self.listeners.endpoints
         project = self.world.project
         email = f"{IDENTITY}@{project}.iam.gserviceaccount.com"
@@ -224,7 +248,7 @@ class Stack:
             "CLOUDSDK_CONFIG": str(gcloud),
             "CLOUDSDK_CORE_PROJECT": project,
             "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(credentials.token_file(self._folder)),
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(credentials.token_file(self._folder, token)),
             **_gcloud_endpoints(endpoints),
             "KUBECONFIG": str(self._folder / "kubeconfig"),
             "GOOGLE_APPLICATION_CREDENTIALS": str(account),
@@ -238,7 +262,7 @@ class Stack:
         if FIRESTORE in endpoints:
             env |= {"FIRESTORE_EMULATOR_HOST": endpoints[FIRESTORE].removeprefix("http://")}
             env |= {"POOLWRIGHT_STORE": "firestore:(default)"}
-        (self._folder / "kubeconfig").write_text(json.dumps(self.gke.kubeconfig()), "utf-8")
+        (self._folder / "kubeconfig").write_text(json.dumps(self.gke.kubeconfig(token)), "utf-8")
         proxy = {
             "url": f"http://127.0.0.1:{self.listeners.proxy_port}",
             "ca_file": str(self.listeners.authority.ca_file),

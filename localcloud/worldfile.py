@@ -13,7 +13,7 @@ import msgspec
 from localcloud.compute import Compute
 from localcloud.dispatch import Call
 from localcloud.gke import Gke, versions
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from localcloud.monitoring import Monitoring
 from localcloud.plan import AlertPolicy, Cluster, Image, NodePool, Plan, Provisioner, Workload, WorldFileError, read
 from localcloud.world import World
@@ -167,7 +167,7 @@ def _put_provisioner(gke: Gke, path: str, provisioner: Provisioner) -> None:
     api.create("nodeprovisioners.compute.poolwright.dev", body)
 
 
-def _define_provisioners(api: KubernetesApi) -> None:
+def _define_provisioners(api: ClusterApi) -> None:
     """The custom resource, with a schema that takes anything."""
     if any(each["metadata"]["name"].startswith("nodeprovisioners.") for each in api.list(CRDS)):
         return

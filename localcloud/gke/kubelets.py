@@ -17,7 +17,7 @@ from localcloud.gke import containers, kube_env, names, nodes
 from localcloud.gke.control_planes import ControlPlanes
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from localcloud.kubernetes.errors import ApiError
 from localcloud.world import Table
 
@@ -255,7 +255,7 @@ def _metadata(instance: Json) -> dict[str, str]:
     return {each["key"]: each.get("value", "") for each in instance.get("metadata", {}).get("items", [])}
 
 
-def _ignore_missing(api: KubernetesApi, kind: str, name: str, namespace: str) -> None:
+def _ignore_missing(api: ClusterApi, kind: str, name: str, namespace: str) -> None:
     try:
         api.delete(kind, name, namespace, grace=0)
     except ApiError as wrong:

@@ -11,7 +11,7 @@ from localcloud.gke import names, notifications, versions
 from localcloud.gke.blue_green import BlueGreen
 from localcloud.gke.cluster_updates import ClusterUpdates
 from localcloud.gke.clusters import Clusters, new_cluster
-from localcloud.gke.control_planes import ControlPlanes, OpenControlPlane
+from localcloud.gke.control_planes import ControlPlanes, MakeReal, OpenControlPlane
 from localcloud.gke.groups import Groups
 from localcloud.gke.kubelets import Kubelets
 from localcloud.gke.lifecycle import Lifecycle
@@ -24,7 +24,7 @@ from localcloud.gke.pool_updates import PoolUpdates
 from localcloud.gke.rotation import Rotation
 from localcloud.gke.state import State
 from localcloud.gke.upgrades import Upgrades
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from localcloud.schema import methods_of
 from localcloud.world import World
 
@@ -38,15 +38,17 @@ SERVICE = "google.container.v1.ClusterManager"
 class Gke:
     """container.googleapis.com of one world.
 
-    `clusters`: the KubernetesApi of each cluster by its path (`projects/P/locations/L/clusters/C`).
+    `clusters`: the Kubernetes API of each cluster by its path (`projects/P/locations/L/clusters/C`).
     """
 
-    def __init__(self, world: World, compute: Compute, open_control_plane: OpenControlPlane) -> None:
+    def __init__(
+        self, world: World, compute: Compute, open_control_plane: OpenControlPlane, make_real: MakeReal | None = None
+    ) -> None:
         self._world = world
         self.state = State(world)
         self.operations = Operations(world)
         self.groups = Groups(self.state, compute)
-        self.planes = ControlPlanes(self.state, open_control_plane)
+        self.planes = ControlPlanes(self.state, open_control_plane, make_real)
         self.kubelets = Kubelets(self.state, self.planes)
         self.lifecycle = Lifecycle(self.state, self.operations, self.groups, self.planes, self.kubelets)
         self.upgrades = Upgrades(self.state, self.operations, self.groups, self.kubelets)
@@ -61,7 +63,7 @@ class Gke:
         self.kubelets.go_on()
 
     @property
-    def clusters(self) -> dict[str, KubernetesApi]:
+    def clusters(self) -> dict[str, ClusterApi]:
         """Cluster path -> its Kubernetes API."""
         return self.planes.apis
 
@@ -108,8 +110,12 @@ class Gke:
         for cluster in self.state.clusters.values():
             await self.planes.open(cluster)
 
-    def kubeconfig(self) -> Json:
-        """A kubectl configuration for all clusters, named as gcloud names them."""
+    async def stop(self) -> None:
+        """End what runs outside of this process."""
+        await self.planes.stop()
+
+    def kubeconfig(self, token: str) -> Json:
+        """A kubectl configuration for all clusters, named as gcloud names them, signed in with a token."""
         found = [each for each in self.state.clusters.values() if each["endpoint"]]
         named = {
             f"gke_{names.of_path(each['_path']).project}_{each['location']}_{each['name']}": each for each in found
@@ -127,7 +133,7 @@ class Gke:
                 }
                 for name, each in named.items()
             ],
-            "users": [{"name": "localcloud", "user": {"token": "localcloud"}}],
+            "users": [{"name": "localcloud", "user": {"token": token}}],
             "contexts": [{"name": name, "context": {"cluster": name, "user": "localcloud"}} for name in named],
             "current-context": next(iter(named), ""),
         }

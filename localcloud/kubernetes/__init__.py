@@ -26,9 +26,10 @@ volumes, networks, cron schedules, rolling updates of stateful sets, exec and po
 """
 
 from localcloud.kubernetes.api import KubernetesApi
+from localcloud.kubernetes.cluster import ClusterApi
 from localcloud.kubernetes.errors import ApiError
 from localcloud.kubernetes.machines import Ending, Machines
 from localcloud.kubernetes.patches import STRATEGIC_PATCH
 from localcloud.kubernetes.store import Change
 
-__all__ = ["STRATEGIC_PATCH", "ApiError", "Change", "Ending", "KubernetesApi", "Machines"]
+__all__ = ["STRATEGIC_PATCH", "ApiError", "Change", "ClusterApi", "Ending", "KubernetesApi", "Machines"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from localcloud.deployment import SUBSCRIPTIONS
 from localcloud.dispatch import Call
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from localcloud.stack import Stack
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Ports
@@ -165,7 +165,7 @@ class Flow:
         """Do something in the stand-in's own thread."""
         return self.ground.loop.call(work)
 
-    def kubernetes(self, ref: ClusterRef) -> KubernetesApi:
+    def kubernetes(self, ref: ClusterRef) -> ClusterApi:
         """A cluster as its own people see it; use within `there`."""
         return self.stack.gke.clusters[str(ref)]
 

@@ -54,11 +54,11 @@ def test_a_kept_world_goes_on_however_its_process_ended(ending: signal.Signals, 
     arguments = ("--state", str(SMALL), "--speed", "60", "--data", str(tmp_path / "data"))
     first = Served(*arguments)
     try:
+        nodes = {each.metadata.name for each in core(first).list_node().items}
         operation = post(first, COMPUTE, f"{IMAGES}?requestId={REQUEST}", IMAGE)
         resize = post(first, GKE, f"{SYSTEM}:setSize", {"nodeCount": 2})
         core(first).create_namespaced_config_map("default", {"metadata": {"name": "noted"}, "data": {"a": "b"}})
         assert first.http(PUBSUB, "PUT", f"/v1/projects/{PROJECT}/topics/news", {})[0] == 200
-        nodes = {each.metadata.name for each in core(first).list_node().items}
     finally:
         first.stop(ending)
     with serve(*arguments) as second:

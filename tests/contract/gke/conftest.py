@@ -19,7 +19,7 @@ from localcloud.certificates import Authority
 from localcloud.compute import Compute
 from localcloud.front_door import HttpHandler
 from localcloud.gke import Gke
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from tests.contract.conftest import Served
 
 HOST = "container.googleapis.com"
@@ -85,7 +85,7 @@ class Stage:
         raise AssertionError(f"{operation.name} is still {found.status.name} after {within} s: {found}")
 
     @property
-    def kubernetes(self) -> KubernetesApi:
+    def kubernetes(self) -> ClusterApi:
         return self.gke.clusters[CLUSTER]
 
     def nodes(self, pool: str = "l4") -> list[Json]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi
 from poolwright.references import last_part
 from tests.chaos.flows.world import (
     CLUSTER,
@@ -86,7 +86,7 @@ def targets(flow: Flow) -> list[str]:
     return [each["state"] for wave in rollout(flow, 1)["waves"] for each in wave["targets"]]
 
 
-def bare_pod(api: KubernetesApi, node: str) -> None:
+def bare_pod(api: ClusterApi, node: str) -> None:
     """A pod that no controller would start again."""
     spec = {
         "nodeName": node,
