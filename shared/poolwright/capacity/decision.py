@@ -75,7 +75,7 @@ def _grow(spec: Spec, seen: Observation, floor: Ask, *, grown_at: float, now: fl
         """By the GPUs of a node that would be added: a pod fits on some and not on others."""
         return _most(
             pending_pods.asks(seen, gpus_per_node=gpus_per_node),
-            maximum_utilization.asks(spec, seen),
+            maximum_utilization.asks(spec, seen, gpus_per_node=gpus_per_node),
             buffer.asks(spec, seen, gpus_per_node=gpus_per_node),
             floor,
         )

@@ -1,8 +1,7 @@
 """What a provisioner sees of the world at one moment: plain values.
 
 A GPU is one unit of any resource that a node offers its GPUs by: `nvidia.com/gpu`, shared GPUs among them, and
-partitions (`nvidia.com/mig-<profile>`), one for each. So a partitioned or shared node has more of them than it has
-boards, and nothing here compares nodes of different machines by their GPUs alone.
+partitions (`nvidia.com/mig-<profile>`), one for each. So a partitioned or shared node has more of them than boards.
 """
 
 from __future__ import annotations
@@ -116,17 +115,23 @@ class Observation:
         return max(0, self.members - len(self.serving) - self.on_the_way)
 
     @cached_property
-    def utilization(self) -> float | None:
-        """Mean duty cycle of the serving nodes in percent; None (unknown) as soon as one of them has no fresh point."""
-        if not self.serving or any(node.duty_cycle is None for node in self.serving):
-            return None
-        return self.load / len(self.serving)
+    def gpus(self) -> int:
+        """GPUs of the serving nodes."""
+        return sum(node.gpus for node in self.serving)
 
     @cached_property
     def load(self) -> float:
-        """Duty cycles of the serving nodes, added up: 250 are two and a half busy nodes. A node without a fresh point
-        counts as 0, so this is the least that it may be. (`fsum`: the order of the nodes changes nothing.)"""
-        return math.fsum(node.duty_cycle or 0.0 for node in self.serving)
+        """What the GPUs of the serving nodes do, in percent of one GPU: 250 are two and a half busy GPUs. A node
+        without a fresh point counts as 0, so this is the least that it may be."""
+        # fsum is exact, so that the order of the nodes changes nothing.
+        return math.fsum(node.gpus * (node.duty_cycle or 0.0) for node in self.serving)
+
+    @cached_property
+    def utilization(self) -> float | None:
+        """Mean duty cycle of the serving GPUs in percent; None (unknown) as soon as one node has no fresh point."""
+        if not self.serving or any(node.duty_cycle is None for node in self.serving):
+            return None
+        return self.load / self.gpus
 
     @cached_property
     def room(self) -> Counter[tuple[int, bool]]:

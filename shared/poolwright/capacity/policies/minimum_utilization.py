@@ -17,16 +17,17 @@ from poolwright.capacity.provisioner import Spec
 def asks(spec: Spec, seen: Observation) -> Ask | None:
     """None without the rule, and while the utilization is within the band or unknown. Asks for what there is where one
     node less would be too few."""
-    low, utilization, serving = spec.min_gpu_utilization_percent, seen.utilization, len(seen.serving)
+    low, utilization = spec.min_gpu_utilization_percent, seen.utilization
     if low is None or utilization is None or utilization >= low:
         return None
     comfort = (low + _high(spec)) / 2
-    enough = min(serving, math.ceil(seen.load / comfort))
+    biggest = max(node.gpus for node in seen.serving)
+    needless = math.floor((seen.gpus - seen.load / comfort) / biggest)
     reason = f"GPU utilization is {utilization:.0f} %, below minGPUUtilizationPercent {low:g}"
-    if enough == serving:
-        reason += f", but {nodes(serving - 1)} would be busier than {comfort:g} %, the middle of the band"
+    if not needless:
+        reason += f", but {nodes(len(seen.serving) - 1)} would be busier than {comfort:g} %, the middle of the band"
     return Ask(
-        members=seen.members - serving + enough,
+        members=seen.members - needless,
         reason=reason,
         would_change_if=f"GPU utilization rises to {low:g} % or above",
     )
