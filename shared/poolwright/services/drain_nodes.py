@@ -232,7 +232,7 @@ def _spare(
     _say(hands, drain, f"spares {drain.node}", drain.spared, "spared")
     if node is not None and node.cordoned_for == hands.key and not (drain.deleting and member is None):
         open_again(hands.kubernetes, drain.node)
-    return _end(hands, memory, drain), f"spared: {drain.spared}", True
+    return _end(hands, memory, drain), f"spared: {drain.spared}", False
 
 
 def open_again(kubernetes: Kubernetes, node: str) -> None:

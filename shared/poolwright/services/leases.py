@@ -32,7 +32,8 @@ def take(ports: Ports, key: str, *, holder: str, seconds: float) -> None:
         _note_that_somebody_asked(ports, stored)
         left = stored.body["until"] - now
         raise Held(f"{key} is in the hands of {stored.body['holder']} for {left:.0f} s more at most")
-    body = {"holder": holder, "until": now + seconds, "asked": False}
+    renewed = stored is not None and stored.body["holder"] == holder
+    body = {"holder": holder, "until": now + seconds, "asked": bool(renewed and stored and stored.body["asked"])}
     try:
         ports.store.put(COLLECTION, key, body, version=stored.version if stored else None)
     except Conflict:
