@@ -39,11 +39,23 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     spared: str = ""
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Members that were asked for at `at` (seconds since the epoch) and are not all useful yet. `turn`: the decision by
+    its `sequence`."""
+
+    group: str
+    names: tuple[str, ...]
+    at: float
+    turn: int
+
+
 class Dry(msgspec.Struct, frozen=True, kw_only=True):
-    """A group that had nothing to give: how often in a row, and until when (seconds since the epoch) nobody asks it."""
+    """A group that had nothing to give: how often in a row, until when (seconds since the epoch) nobody asks it, and
+    what it said."""
 
     tries: int
     until: float
+    why: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +69,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     grown_at: float = 0
     shrunk_at: float = 0
     growth: Growth | None = None
+    coming: tuple[Asked, ...] = ()
     drains: tuple[Drain, ...] = ()
     dry: Mapping[str, Dry] = {}
     yields: Mapping[str, float] = {}

@@ -1,23 +1,30 @@
-"""One provisioner: what it sees, what it decides, and the one thing it does about it now."""
+"""One provisioner: what it sees, what it decides, and what it does about it now.
+
+What is in hand is gone on with first: members that were asked for, nodes that are being emptied, a growth that was
+decided. While nodes are being emptied capacity may grow for pods that wait, and nothing more is taken into hand. Calls:
+those of an observation (services/observe_provisioner.py), one for the provisioners and one for the ConfigMaps of the
+cluster; where the group is asked for nodes one for each 1,000, and where the status says something new one for that.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from typing import Any
+from dataclasses import dataclass
 
 from poolwright import environments
 from poolwright.capacity import decision as rules
+from poolwright.capacity import status
 from poolwright.capacity.observation import Observation
 from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
 from poolwright.environments import Environment, Mode
 from poolwright.events.work import ProvisionerWork
-from poolwright.references import ClusterRef, last_part
-from poolwright.services import closed_nodes, drain_nodes, observe_provisioner, state
-from poolwright.services.memory import Growth, Memory, load, save
+from poolwright.references import ClusterRef
+from poolwright.services import closed_nodes, drain_nodes, growing, observe_provisioner, state, stockouts
+from poolwright.services.memory import Memory, load
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
 from poolwright.services.records import record
+from poolwright.services.state import States
 from poolwright.services.work import Done
 from poolwright.verdicts import Irrelevant
 
@@ -25,93 +32,153 @@ log = logging.getLogger(__name__)
 
 
 def handle(work: ProvisionerWork, ports: Ports) -> Done:
-    """Finish what is begun, else decide anew. Irrelevant, Busy, Weather."""
+    """Go on with what is begun, and decide anew. Irrelevant, Busy, Weather."""
     ref = ClusterRef(work.project, work.location, work.cluster)
     environment = environments.of_cluster(ports.environments, ref)
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
     kubernetes = ports.clusters.kubernetes(ref)
     body = _object(kubernetes, ref, work.name)
-    key, mode = f"{ref}/nodeProvisioners/{work.name}", environment.mode
+    key = f"{ref}/nodeProvisioners/{work.name}"
+    memory, states, mode = load(ports, key), state.read(kubernetes), environment.mode
     try:
         provisioner = decode(body)
         mode = _mode(environment, provisioner)
-        sight = observe_provisioner.observe(ports, environment, ref, kubernetes, provisioner)
+        cluster = ports.gke.cluster(ref)
+        sight = observe_provisioner.observe(
+            ports, environment, cluster, kubernetes, provisioner, key=key, memory=memory, states=states
+        )
     except (BadProvisioner, observe_provisioner.Unsuited) as refusal:
-        if mode == "observe":
-            record(ports, kind="capacity", subject=key, what="refused", why=str(refusal), environment=environment.name)
-        else:
-            _tell(kubernetes, body, ready=False, reason="Refused", text=str(refusal), seen=None)
-        memory = load(ports, key)
-        closed_nodes.let_go(ports, environment, kubernetes, key=key, memory=memory, why=str(refusal))
-        return Done(f"{work.name} is refused: {refusal}")
-    memory = load(ports, key)
+        page = Page(ports, kubernetes, body, mode, states)
+        return _refuse(page, environment, memory, str(refusal), key=key)
     if mode != "act":
         why = f"mode is {mode} now"
         memory = closed_nodes.let_go(ports, environment, kubernetes, key=key, memory=memory, why=why)
-    if mode == "observe":
-        return _observe(ports, environment, provisioner, sight, key=key, memory=memory, cause=work.cause)
-    hands = drain_nodes.Hands(
-        ports, environment, kubernetes, sight, key=key, rules=provisioner.spec.drain, states=state.read(kubernetes)
-    )
-    if memory.drains:
-        return drain_nodes.go_on(hands, memory)[1]
-    if memory.growth is not None:
-        return _create(ports, sight, key=key, memory=memory, cause=work.cause)
-    decision = rules.decide(
-        provisioner.spec,
-        sight.seen,
-        grown_at=memory.grown_at,
-        shrunk_at=memory.shrunk_at,
-        now=ports.clock.now(),
-        at_once=drain_nodes.at_once(environment),
-    )
-    _tell(kubernetes, body, ready=True, reason=type(decision).__name__, text=decision.reason, seen=sight.seen)
-    if isinstance(decision, rules.Hold):
-        return Done(f"{work.name} holds: {decision.reason}")
-    if mode != "act":
-        return _would(ports, environment, decision, mode, key=key, cause=work.cause)
-    if isinstance(decision, rules.Grow):
-        growth = Growth(group=decision.group, names=_names(ports, sight, decision, key, memory), reason=decision.reason)
-        memory = save(ports, key, memory, sequence=memory.sequence + 1, growth=growth)
-        return _create(ports, sight, key=key, memory=memory, cause=work.cause)
-    memory, sentence = drain_nodes.begin(hands, memory, decision)
-    return drain_nodes.go_on(hands, memory)[1] if memory.drains else Done(f"{work.name} holds: {sentence}")
-
-
-def _observe(
-    ports: Ports,
-    environment: Environment,
-    provisioner: Provisioner,
-    sight: Sight,
-    *,
-    key: str,
-    memory: Memory,
-    cause: str,
-) -> Done:
-    """Decide and record, and write nothing, neither the provisioner's status nor what an earlier mode began."""
-    decision = rules.decide(
-        provisioner.spec,
-        sight.seen,
-        grown_at=memory.grown_at,
-        shrunk_at=memory.shrunk_at,
-        now=ports.clock.now(),
-        at_once=1,
-    )
-    if isinstance(decision, rules.Hold):
-        return Done(f"{key} holds: {decision.reason}; mode is observe")
-    return _would(ports, environment, decision, "observe", key=key, cause=cause)
-
-
-def _would(
-    ports: Ports, environment: Environment, decision: rules.Decision, mode: str, *, key: str, cause: str
-) -> Done:
-    what, why = f"would {_words(decision)}", f"{decision.reason}; mode is {mode}"
-    record(
-        ports, kind="capacity", subject=key, what=what, why=why, cause=cause, once=f"{what}|{why}",
-        environment=environment.name,
+    step = Step(
+        ports=ports, environment=environment, provisioner=provisioner, key=key, cause=work.cause, mode=mode,
+        states=states, kubernetes=kubernetes, page=Page(ports, kubernetes, body, mode, states),
     )  # fmt: skip
-    return Done(f"{key} {what}: {why}")
+    if mode == "act":
+        return step.act(memory, sight)
+    return step.offer(memory, sight)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The provisioner's status, which `kubectl get nodeprovisioners` shows. In mode observe nothing is written."""
+
+    ports: Ports
+    kubernetes: Kubernetes
+    body: Json
+    mode: Mode
+    states: States
+
+    def tell(
+        self,
+        *,
+        seen: Observation | None,
+        decision: rules.Decision | None = None,
+        memory: Memory | None = None,
+        refusal: str = "",
+        at_work: str = "",
+    ) -> None:
+        """Write it, if it says something new."""
+        if self.mode == "observe":
+            return
+        name, known = self.body["metadata"]["name"], self.body.get("status") or {}
+        made = status.build(
+            generation=self.body["metadata"].get("generation", 0), mode=self.mode, state=self.states.state, seen=seen,
+            decision=decision, previous=known, now=self.ports.clock.now(), refusal=refusal,
+            suspended="" if refusal else self.states.problem, at_work=at_work,
+            dry=stockouts.until(memory) if memory else None,
+        )  # fmt: skip
+        changes = status.patch(known, made)
+        if not changes:
+            return
+        try:
+            self.kubernetes.set_provisioner_status(name, changes)
+        except Missing:
+            log.warning("NodeProvisioner %s is gone or has no status subresource", name)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step at a provisioner that can be worked with."""
+
+    ports: Ports
+    environment: Environment
+    provisioner: Provisioner
+    key: str
+    cause: str
+    mode: Mode
+    states: States
+    kubernetes: Kubernetes
+    page: Page
+
+    def act(self, memory: Memory, sight: Sight) -> Done:
+        """Do what is to be done now."""
+        ports, environment = self.ports, self.environment
+        memory, sight = stockouts.look_after(ports, environment, sight, memory, key=self.key, cause=self.cause)
+        hands = drain_nodes.Hands(
+            ports, environment, self.kubernetes, sight, key=self.key, rules=self.provisioner.spec.drain,
+            states=self.states,
+        )  # fmt: skip
+        if memory.drains:
+            memory, done = drain_nodes.go_on(hands, memory)
+            if done.again or not sight.seen.pending:
+                self.page.tell(seen=sight.seen, memory=memory, at_work=done.sentence)
+                return done
+        if memory.growth is not None:
+            return self._grow(memory, sight, None)
+        decision = self._decide(memory, sight)
+        if self.states.problem:
+            self.page.tell(seen=sight.seen, memory=memory, decision=decision)
+            return Done(f"{self.provisioner.name} begins nothing: {self.states.problem}")
+        if isinstance(decision, rules.Grow):
+            memory = growing.begin(ports, sight, decision, memory, key=self.key)
+            return self._grow(memory, sight, decision)
+        self.page.tell(seen=sight.seen, memory=memory, decision=decision)
+        if isinstance(decision, rules.Hold) or memory.drains:
+            return Done(f"{self.provisioner.name} holds: {decision.reason}")
+        memory, sentence = drain_nodes.begin(hands, memory, decision)
+        return drain_nodes.go_on(hands, memory)[1] if memory.drains else Done(f"{self.key} holds: {sentence}")
+
+    def offer(self, memory: Memory, sight: Sight) -> Done:
+        """Decide and record, and do nothing; in mode offer the status says what would be done."""
+        decision = self._decide(memory, sight)
+        self.page.tell(seen=sight.seen, memory=memory, decision=decision)
+        if isinstance(decision, rules.Hold):
+            return Done(f"{self.key} holds: {decision.reason}; mode is {self.mode}")
+        what, why = f"would {_words(decision)}", f"{decision.reason}; mode is {self.mode}"
+        record(
+            self.ports, kind="capacity", subject=self.key, what=what, why=why, cause=self.cause, once=f"{what}|{why}",
+            environment=self.environment.name,
+        )  # fmt: skip
+        return Done(f"{self.key} {what}: {why}")
+
+    def _decide(self, memory: Memory, sight: Sight) -> rules.Decision:
+        now = self.ports.clock.now()
+        return rules.decide(
+            self.provisioner.spec,
+            sight.refusing(stockouts.refusals(memory, now=now)).seen,
+            grown_at=memory.grown_at,
+            shrunk_at=memory.shrunk_at,
+            now=now,
+            at_once=drain_nodes.at_once(self.environment),
+        )
+
+    def _grow(self, memory: Memory, sight: Sight, decision: rules.Grow | None) -> Done:
+        memory, done = growing.go_on(self.ports, self.environment, sight, memory, key=self.key, cause=self.cause)
+        self.page.tell(seen=sight.seen, memory=memory, decision=decision, at_work="" if decision else done.sentence)
+        return done
+
+
+def _refuse(page: Page, environment: Environment, memory: Memory, refusal: str, *, key: str) -> Done:
+    if page.mode == "observe":
+        record(page.ports, kind="capacity", subject=key, what="refused", why=refusal, environment=environment.name)
+    page.tell(seen=None, refusal=refusal)
+    closed_nodes.let_go(page.ports, environment, page.kubernetes, key=key, memory=memory, why=refusal)
+    return Done(f"{key} is refused: {refusal}")
 
 
 def _object(kubernetes: Kubernetes, ref: ClusterRef, name: str) -> Json:
@@ -127,59 +194,7 @@ def _mode(environment: Environment, provisioner: Provisioner) -> Mode:
     return min(environment.mode, provisioner.spec.mode, key=order.index)
 
 
-def _words(decision: rules.Decision) -> str:
+def _words(decision: rules.Grow | rules.Shrink) -> str:
     if isinstance(decision, rules.Grow):
         return f"add {decision.count} nodes to {decision.group}"
-    if isinstance(decision, rules.Shrink):
-        return f"drain {', '.join(node.name for node in decision.nodes)}"
-    return "hold"
-
-
-def _names(ports: Ports, sight: Sight, decision: rules.Grow, key: str, memory: Memory) -> tuple[str, ...]:
-    """Names that derive from the decision, so that a repeat makes the same instances and no more."""
-    base = ports.compute.group(sight.groups[decision.group])["baseInstanceName"]
-    found = []
-    for index in range(decision.count):
-        digest = hashlib.sha256(f"{key}|{memory.sequence + 1}|{index}".encode()).hexdigest()
-        found.append(f"{base}-{digest[:4]}")
-    return tuple(found)
-
-
-def _create(ports: Ports, sight: Sight, *, key: str, memory: Memory, cause: str) -> Done:
-    """Ask for the members that were decided on and are not there yet."""
-    growth = memory.growth
-    if growth is None:
-        raise AssertionError("no growth is under way")
-    group = sight.groups.get(growth.group)
-    if group is not None:
-        record(
-            ports, kind="capacity", subject=key, what=f"to ask for {len(growth.names)} nodes in {growth.group}",
-            why=growth.reason, cause=cause, once=f"grow {memory.sequence} decided", nodes=list(growth.names),
-        )  # fmt: skip
-        here = {last_part(member["instance"]) for member in sight.members[growth.group]}
-        missing = [name for name in growth.names if name not in here]
-        if missing:
-            ports.compute.create_instances(group, missing, request_id=ports.clock.unique())
-        record(
-            ports, kind="capacity", subject=key, what=f"asked for {len(growth.names)} nodes in {growth.group}",
-            why=growth.reason, cause=cause, once=f"grow {memory.sequence}", nodes=list(growth.names),
-        )  # fmt: skip
-    save(ports, key, memory, growth=None, grown_at=ports.clock.now())
-    return Done(f"asked for {len(growth.names)} nodes in {growth.group}: {growth.reason}")
-
-
-def _tell(kubernetes: Kubernetes, body: Json, *, ready: bool, reason: str, text: str, seen: Observation | None) -> None:
-    """Write the status, if it says something new: `kubectl get nodeprovisioners` shows it."""
-    status: dict[str, Any] = {
-        "conditions": [{"type": "Ready", "status": "True" if ready else "False", "reason": reason, "message": text}],
-        "lastDecision": {"action": reason, "reason": text},
-    }
-    if seen is not None:
-        status["observed"] = {"nodes": len(seen.serving), "onTheWay": seen.on_the_way, "pendingPods": len(seen.pending)}
-    known = body.get("status", {})
-    if all(known.get(name) == value for name, value in status.items()):
-        return
-    try:
-        kubernetes.set_provisioner_status(body["metadata"]["name"], status)
-    except Missing:
-        log.warning("NodeProvisioner %s is gone or has no status subresource", body["metadata"]["name"])
+    return f"drain {', '.join(node.name for node in decision.nodes)}"

@@ -1,0 +1,184 @@
+"""Groups that have nothing to give: members that cannot be made are seen and cancelled, and the group is left alone for
+a while, longer each time.
+
+A member that is asked for by name is tried once and is gone when it could not be made; one that somebody's resize or a
+repair asks for is tried for ever. The group's errors say why in both cases (listErrors,
+https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/listErrors).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from poolwright.capacity import observing
+from poolwright.environments import Environment
+from poolwright.references import GroupRef, last_part
+from poolwright.services import leases
+from poolwright.services.memory import Asked, Dry, Memory, save
+from poolwright.services.observe_provisioner import LISTED_SECONDS, Sight
+from poolwright.services.ports import Json, Ports
+from poolwright.services.records import record
+
+# A group's own retry comes within a minute or two; whoever fails for longer than that is not what is needed now.
+STUCK_SECONDS = 120.0
+FIRST_SECONDS = 60.0
+LONGEST_SECONDS = 3600.0
+_MADE = ("CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING")
+# ZONE_RESOURCE_POOL_EXHAUSTED, ..._WITH_DETAILS, QUOTA_EXCEEDED, IP_SPACE_EXHAUSTED and their kin
+# (https://cloud.google.com/compute/docs/troubleshooting/troubleshooting-resource-availability).
+_SHORTAGES = ("RESOURCE_POOL_EXHAUSTED", "QUOTA", "IP_SPACE_EXHAUSTED")
+
+
+def is_shortage(code: str) -> bool:
+    """Whether an error's code says that there is not enough of something, now and here."""
+    return any(word in code for word in _SHORTAGES)
+
+
+def refusals(memory: Memory, *, now: float) -> dict[str, str]:
+    """Why groups that were dry are not asked yet, by group's name."""
+    return {
+        name: f"it had nothing to give ({dry.why or 'no stock'}) and is asked again at {_clock(dry.until)}"
+        for name, dry in memory.dry.items()
+        if dry.until > now
+    }
+
+
+def look_after(
+    ports: Ports, environment: Environment, sight: Sight, memory: Memory, *, key: str, cause: str
+) -> tuple[Memory, Sight]:
+    """See what became of members that were asked for, and cancel those that cannot be made: the memory, and the sight
+    without what was cancelled. Busy, Weather."""
+    memory = _see_what_came(ports, environment, sight, memory, key=key, cause=cause)
+    for name, group in sight.groups.items():
+        stuck = [member for member in sight.members[name] if _is_short(member)]
+        if stuck:
+            memory, gone = _cancel(ports, environment, name, group, stuck, memory, key=key, cause=cause)
+            sight = _without(sight, name, gone)
+    return memory, sight
+
+
+def _see_what_came(
+    ports: Ports, environment: Environment, sight: Sight, memory: Memory, *, key: str, cause: str
+) -> Memory:
+    now = ports.clock.now()
+    useful = {node.name for node in sight.seen.serving}
+    left: list[Asked] = []
+    dry = dict(memory.dry)
+    for asked in memory.coming:
+        if asked.group not in sight.groups:
+            continue
+        here = {last_part(member["instance"]) for member in sight.members[asked.group]}
+        if any(name in useful for name in asked.names):
+            dry.pop(asked.group, None)
+        gone = [name for name in asked.names if name not in here and now - asked.at >= LISTED_SECONDS]
+        if gone:
+            why = _why_gone(ports, sight.groups[asked.group], gone, since=asked.at)
+            record(
+                ports, kind="capacity", subject=key, what=f"{len(gone)} nodes did not come in {asked.group}",
+                why=why or "they are no members any more", cause=cause, environment=environment.name,
+                once=f"grow {asked.turn} lost {' '.join(gone)}", nodes=gone,
+            )  # fmt: skip
+            if is_shortage(why):
+                dry[asked.group] = _drier(dry.get(asked.group), f"{key}|{asked.group}", why, now=now)
+        waits = tuple(name for name in asked.names if name not in useful and name not in gone)
+        if waits and now - asked.at < observing.LATE_SECONDS:
+            left.append(msgspec.structs.replace(asked, names=waits))
+    if tuple(left) == memory.coming and dry == memory.dry:
+        return memory
+    return save(ports, key, memory, coming=tuple(left), dry=dry)
+
+
+def _why_gone(ports: Ports, group: GroupRef, names: Collection[str], *, since: float) -> str:
+    """The last error that the group tells of one of these, `CODE: message`."""
+    found = ""
+    for each in ports.compute.errors(group):
+        about = last_part(each.get("instanceActionDetails", {}).get("instance", ""))
+        if about in names and "error" in each and _seconds(each) >= since - LISTED_SECONDS:
+            found = f"{each['error'].get('code')}: {each['error'].get('message')}"
+    return found
+
+
+def _is_short(member: Json) -> bool:
+    return member.get("currentAction") in _MADE and bool(_shortage(member))
+
+
+def _shortage(member: Json) -> str:
+    errors = member.get("lastAttempt", {}).get("errors", {}).get("errors", [])
+    return next((f"{e['code']}: {e.get('message', '')}" for e in errors if is_shortage(str(e.get("code")))), "")
+
+
+def _cancel(
+    ports: Ports,
+    environment: Environment,
+    name: str,
+    group: GroupRef,
+    stuck: list[Json],
+    memory: Memory,
+    *,
+    key: str,
+    cause: str,
+) -> tuple[Memory, set[str]]:
+    """Delete those that fail for too long, whoever asked for them, unless somebody has the group in hand."""
+    now = ports.clock.now()
+    firsts: dict[str, float] = {}
+    for each in ports.compute.errors(group):
+        about = last_part(each.get("instanceActionDetails", {}).get("instance", ""))
+        firsts[about] = min(firsts.get(about, now), _seconds(each))
+    old = [each for each in stuck if now - firsts.get(last_part(each["instance"]), now) >= STUCK_SECONDS]
+    if not old:
+        return memory, set()
+    why = _shortage(old[0])
+    names = sorted(last_part(member["instance"]) for member in old)
+    try:
+        with leases.Holding(ports, leases.of_group(group), holder=key):
+            known = memory.dry.get(name)
+            if known is None or known.until <= now:
+                dry = {**memory.dry, name: _drier(known, f"{key}|{name}", why, now=now)}
+                memory = save(ports, key, memory, dry=dry)
+
+            def say(what: str, once: str) -> None:
+                record(
+                    ports, kind="capacity", subject=key, what=what, why=why, cause=cause, once=once,
+                    environment=environment.name, nodes=names,
+                )  # fmt: skip
+
+            turn = f"{' '.join(names)} {memory.dry[name].until:.0f}"
+            say(f"to cancel {len(names)} nodes that cannot be made in {name}", f"cancel {turn} decided")
+            links = [member["instance"] for member in old]
+            ports.compute.delete_instances(group, links, request_id=ports.clock.unique())
+            say(f"cancelled {len(names)} nodes that cannot be made in {name}", f"cancel {turn}")
+    except leases.Held:
+        return memory, set()
+    return memory, set(names)
+
+
+def _without(sight: Sight, name: str, gone: Collection[str]) -> Sight:
+    if not gone:
+        return sight
+    kept = [member for member in sight.members[name] if last_part(member["instance"]) not in gone]
+    return sight.with_members(name, kept, fewer=len(sight.members[name]) - len(kept))
+
+
+def _drier(known: Dry | None, seed: str, why: str, *, now: float) -> Dry:
+    """Dry once more, for twice as long. What was long ago is forgotten; provisioners do not all come back at once."""
+    tries = known.tries if known is not None and now - known.until < LONGEST_SECONDS else 0
+    part = int.from_bytes(hashlib.sha256(f"{seed}|{tries}".encode()).digest()[:2]) / 0xFFFF
+    wait = min(LONGEST_SECONDS, FIRST_SECONDS * 2**tries) * (0.9 + 0.1 * part)
+    return Dry(tries=tries + 1, until=now + wait, why=why[:200])
+
+
+def until(memory: Memory) -> Mapping[str, float]:
+    """When each dry group is asked again, seconds since the epoch."""
+    return {name: dry.until for name, dry in memory.dry.items()}
+
+
+def _seconds(error: Json) -> float:
+    return datetime.fromisoformat(error["timestamp"]).timestamp()
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S UTC")
