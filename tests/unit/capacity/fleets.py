@@ -85,7 +85,8 @@ def pods_on(draw: st.DrawFn, gpus: int) -> tuple[int, ...]:
 
 
 def gpu_nodes(number: int, *, sizes: dict[str, int], known: bool) -> st.SearchStrategy[GpuNode]:
-    duty = st.integers(0, 100).map(float)
+    sevenths = st.integers(0, 700) | st.integers(0, 70)
+    duty = sevenths.map(lambda number: number / 7)
     healthy = st.sampled_from([True] * 6 + [False])
     rarely = st.sampled_from([False] * 6 + [True])
 
@@ -110,15 +111,17 @@ def gpu_nodes(number: int, *, sizes: dict[str, int], known: bool) -> st.SearchSt
 
 @st.composite
 def fleets(draw: st.DrawFn, *, mixed: bool = False, known: bool = False, healthy: bool = False) -> Observation:
-    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming."""
+    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming.
+    Every other one is such that something may go: all is known, nothing waits, and nothing is coming."""
+    calm = draw(st.booleans())
     sizes = {name: draw(st.sampled_from([2, 4, 8])) for name in NAMES}
     if not mixed:
         sizes = dict.fromkeys(NAMES, sizes["a"])
     count = draw(st.integers(0, 8))
-    nodes = [draw(gpu_nodes(number, sizes=sizes, known=known)) for number in range(count)]
+    nodes = [draw(gpu_nodes(number, sizes=sizes, known=known or calm)) for number in range(count)]
     if healthy:
         nodes = [replace(each, ready=True, cordoned=False, suspended=False) for each in nodes]
-    coming = {name: 0 if healthy else draw(st.sampled_from([0, 0, 0, 1, 2])) for name in NAMES}
+    coming = {name: 0 if healthy or calm else draw(st.sampled_from([0, 0, 0, 1, 2])) for name in NAMES}
     groups = tuple(
         Group(
             name=name,
@@ -134,7 +137,7 @@ def fleets(draw: st.DrawFn, *, mixed: bool = False, known: bool = False, healthy
     return Observation(
         nodes=tuple(nodes),
         groups=groups,
-        pending=tuple(draw(st.lists(st.integers(1, max(sizes.values())), max_size=5))),
+        pending=() if calm else tuple(draw(st.lists(st.integers(1, max(sizes.values())), max_size=5))),
         gpus_per_node=max(sizes.values()),
     )
 
