@@ -19,7 +19,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help setup demo test test-slow test-packer lint types layers check package kubernetes helm bench clean
+.PHONY: help setup demo test test-slow test-packer test-kubernetes lint types layers check package kubernetes helm bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
 
@@ -70,6 +70,12 @@ test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
 	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "(slow or gcloud or official) and not packer" $(TESTS)
+
+test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real control plane (make kubernetes, make helm)
+	@for each in build/kubernetes build/helm; do \
+		test -x $$each || { echo "$$each is missing: run make $${each#build/}" >&2; exit 1; }; done
+	@command -v kubectl >/dev/null || { echo "make test-kubernetes needs kubectl" >&2; exit 1; }
+	@$(RUN) -m pytest -q -n 0 -m kubernetes $(TESTS)
 
 # apt-get install packer containerd docker-registry skopeo umoci openssh-server sudo shellcheck shfmt
 test-packer: $(VENV)/.done ## The boot image on a real packer, containerd and registry (needs root; Debian has the programs)

@@ -75,7 +75,7 @@ class ControlPlane:
         return audit_log.read(self.audit_file)
 
     def start(self) -> None:
-        """Start the four; returns when the API is ready. RuntimeError with the end of the log of one that ended."""
+        """Start the four; returns when pods can be made. RuntimeError with the end of the log of one that ended."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._write_keys()
         peers, clients, secure = (free_port() for _ in range(3))
@@ -93,7 +93,8 @@ class ControlPlane:
             f"--service-account-signing-key-file={key}", f"--audit-log-path={self.audit_file}",
             f"--audit-policy-file={self._write('audit-policy.json', audit_log.POLICY)}", *self._webhook(),
         )  # fmt: skip
-        self._wait()
+        # The roles and the priority classes of the system are there when it is ready.
+        self._wait("/readyz")
         self._run(
             "kube-controller-manager", f"--kubeconfig={self.kubeconfig(MANAGER)}", "--leader-elect=false",
             "--secure-port=0", f"--service-account-private-key-file={key}", "--use-service-account-credentials=true",
@@ -101,6 +102,8 @@ class ControlPlane:
         self._run(
             "kube-scheduler", f"--kubeconfig={self.kubeconfig(SCHEDULER)}", "--leader-elect=false", "--secure-port=0"
         )
+        # Without its namespace's account no pod is let in; a controller makes it.
+        self._wait("/api/v1/namespaces/default/serviceaccounts/default")
 
     def kubeconfig(self, user: str) -> Path:
         """A file for kubectl and the client libraries, signed in as that user."""
@@ -159,8 +162,8 @@ class ControlPlane:
                 start_new_session=True,
             )  # fmt: skip
 
-    def _wait(self) -> None:
-        """Until `/readyz` says ok: the roles and the priority classes of the system are there then."""
+    def _wait(self, path: str) -> None:
+        """Until a path is answered."""
         end = time.monotonic() + READY_WITHIN
         while time.monotonic() < end:
             for part, process in self._parts.items():
@@ -169,11 +172,11 @@ class ControlPlane:
                     raise RuntimeError(f"{part} ended with {process.returncode}; the end of its log:\n{log[-2000:]}")
             with contextlib.suppress(requests.RequestException, OSError):
                 headers = {"Authorization": f"Bearer {self.tokens[ADMIN]}"}
-                answer = requests.get(f"{self.url}/readyz", headers=headers, verify=str(self.ca_file), timeout=5)
+                answer = requests.get(self.url + path, headers=headers, verify=str(self.ca_file), timeout=5)
                 if answer.status_code == 200:
                     return
             time.sleep(0.1)
-        raise RuntimeError(f"the API did not become ready within {READY_WITHIN:.0f} s; its logs are in {self._folder}")
+        raise RuntimeError(f"{path} was not answered within {READY_WITHIN:.0f} s; the logs are in {self._folder}")
 
 
 def _kubeconfig(cluster: Mapping[str, str], user: str, secret: Mapping[str, str]) -> dict[str, object]:

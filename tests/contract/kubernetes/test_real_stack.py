@@ -1,0 +1,107 @@
+"""The stand-in on a real control plane: whose kubelets live, and where a Google identity is a User that RBAC judges."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.kubernetes.clusters import budget_body, pod_body, workload
+from tests.real_stack import RealStack, eventually
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.kubernetes
+
+RUN_SECONDS = "localcloud.poolwright.dev/run-seconds"
+TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists"}
+CONFIG_MAPS = ("configmaps", "-n", "default")
+
+
+@pytest.fixture
+def clean(real_stack: RealStack) -> Iterator[RealStack]:
+    yield real_stack
+    real_stack.kubectl("delete", "deployments,jobs,poddisruptionbudgets,rolebindings,roles", "--all", "--wait")
+    real_stack.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait")
+
+
+def gpu_pod(name: str, gpus: int) -> Json:
+    return pod_body(name, gpus=gpus, tolerations=[TOLERATION], terminationGracePeriodSeconds=30)
+
+
+def phase(stack: RealStack, pod: str) -> str:
+    return str(stack.json("pod", pod)["status"]["phase"])
+
+
+def test_pods_run_where_the_scheduler_finds_gpus_and_wait_where_it_finds_none(clean: RealStack) -> None:
+    clean.apply(*(gpu_pod(f"p{index}", 2) for index in range(3)))
+    eventually(
+        "two pods run", lambda: sorted(phase(clean, f"p{i}") for i in range(3)) == ["Pending", "Running", "Running"]
+    )
+    waiting = next(each for each in clean.json("pods")["items"] if each["status"]["phase"] == "Pending")
+    (condition,) = (each for each in waiting["status"]["conditions"] if each["type"] == "PodScheduled")
+    assert (condition["reason"], "Insufficient nvidia.com/gpu" in condition["message"]) == ("Unschedulable", True)
+    hosts = {each["spec"].get("nodeName") for each in clean.json("pods")["items"]} - {None}
+    assert hosts == {each["metadata"]["name"] for each in clean.nodes()}
+
+
+def test_a_pod_of_a_job_ends_and_the_job_is_complete(clean: RealStack) -> None:
+    spec = pod_body("x", gpus=1, tolerations=[TOLERATION], restartPolicy="Never")["spec"]
+    clean.apply({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "smoke"},
+        "spec": {"template": {"metadata": {"annotations": {RUN_SECONDS: "1"}}, "spec": spec}},
+    })  # fmt: skip
+    done = clean.kubectl("wait", "--for=condition=Complete", "job/smoke", "--timeout=60s")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_budget_lets_one_pod_go_and_forbids_the_next(clean: RealStack) -> None:
+    web = workload("Deployment", "web", replicas=2)
+    web["spec"]["template"]["spec"] |= {"tolerations": [TOLERATION]}
+    clean.apply(web, budget_body("web", minAvailable=2))
+    eventually("two healthy pods", lambda: clean.json("pdb", "web")["status"].get("currentHealthy") == 2)
+    node = clean.json("pods")["items"][0]["spec"]["nodeName"]
+    refused = clean.kubectl("drain", node, "--ignore-daemonsets", "--timeout=3s")
+    clean.kubectl("uncordon", node)
+    assert "violate the pod's disruption budget" in refused.stderr
+
+
+def test_a_deleted_pod_stops_within_its_grace_and_not_at_once(clean: RealStack) -> None:
+    clean.apply(gpu_pod("p", 1))
+    eventually("it runs", lambda: phase(clean, "p") == "Running")
+    began = time.monotonic()
+    clean.kubectl("delete", "pod", "p", "--wait=false")
+    assert "deletionTimestamp" in clean.json("pod", "p")["metadata"]
+    assert clean.kubectl("wait", "--for=delete", "pod/p", "--timeout=60s").returncode == 0
+    assert time.monotonic() - began < 30
+
+
+def test_a_google_identity_is_the_user_that_is_its_email(clean: RealStack) -> None:
+    email = f"somebody@{clean.project}.iam.gserviceaccount.com"
+    whoami = clean.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}", user=email)
+    assert whoami.stdout == email
+    refused = clean.kubectl("get", *CONFIG_MAPS, user=email)
+    assert f'User "{email}" cannot list resource "configmaps"' in refused.stderr
+    about = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+    clean.apply(
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "reader"},
+         "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "reader"},
+         "roleRef": about, "subjects": [{"kind": "User", "name": email, "apiGroup": "rbac.authorization.k8s.io"}]},
+    )  # fmt: skip
+    eventually("the role counts", lambda: clean.kubectl("get", *CONFIG_MAPS, user=email).returncode == 0)
+    uses = {(each.verb, each.resource, each.code) for each in clean.audit(email) if each.resource == "configmaps"}
+    assert uses == {("list", "configmaps", 403), ("list", "configmaps", 200)}
+
+
+def test_a_token_that_nobody_minted_signs_nobody_in(clean: RealStack) -> None:
+    server = clean.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}").stdout
+    made_up = ["--server", server, "--insecure-skip-tls-verify", "--kubeconfig=/dev/null", "--token=ya29.made-up"]
+    assert "must be logged in" in clean.kubectl("get", "nodes", *made_up).stderr
+
+
+def test_the_person_who_made_the_cluster_may_do_everything_in_it(clean: RealStack) -> None:
+    env = clean.served.environment
+    assert clean.kubectl("--kubeconfig", env["KUBECONFIG"], "auth", "can-i", "*", "*").stdout.strip() == "yes"
