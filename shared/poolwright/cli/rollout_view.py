@@ -84,6 +84,8 @@ def _mark(wave: WaveSeen) -> tuple[str, str]:
         return "✘", "bad"
     if wave.verdict == "unproven":
         return "?", "refused"
+    if wave.verdict == "unchanged":
+        return "=", "quiet"
     return ("●", "changed") if wave.current else ("·", "quiet")
 
 

@@ -64,7 +64,8 @@ def next_step(rollout: Rollout, seen: Evidence, *, now: float) -> Step | Without
             return Without(f"{rollout.current.name} is unproven: no node booted the image, and the policy adds none")
         if now < rollout.retry_time:
             return Without(rollout.reason)
-        return Name(next(target for target in rollout.current.targets if target.state == "mutated"))
+        mutated = [target for target in rollout.current.targets if target.state == "mutated"]
+        return Name(next((target for target in mutated if target.changed), mutated[0]))
     if not rollout.canary_time:
         return Make()
     node = next((node for node in seen.nodes if node.name == rollout.canary), None)

@@ -12,7 +12,7 @@ def wave_over(rollout: Rollout, verdict: Verdict, reason: str) -> Rollout:
     judged = with_wave(rollout, msgspec.structs.replace(rollout.current, verdict=verdict))
     if rollout.wave + 1 < len(rollout.waves):
         begins = msgspec.structs.replace(judged, wave=rollout.wave + 1, phase="mutating", reason=reason)
-        return begins if begins.proven else _canary_first(begins)
+        return begins if begins.proven or verdict == "unchanged" else _canary_first(begins)
     if not any(target.state == "mutated" for target in rollout.targets):
         refused = sum(target.state == "refused" for target in rollout.targets)
         reason = f"no group is on run {rollout.run_id}: {refused} of {len(rollout.targets)} refused it"
@@ -62,6 +62,8 @@ def summary(rollout: Rollout) -> str:
     text = f"{changed} groups on run {rollout.run_id}"
     if refused:
         text += f", {refused} refused"
+    if not any(target.changed for target in rollout.targets):
+        text += "; nothing was changed, as all were right already"
     if unproven:
         text += f"; unproven, as no node booted there: {', '.join(unproven)}"
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Target, Wave
@@ -12,12 +12,13 @@ from poolwright.verdicts import Refused
 _SHOWN = 20  # names in one message
 
 
-def waves(targets: Sequence[Target], *, fractions: Sequence[float]) -> tuple[Wave, ...]:
+def waves(targets: Sequence[Target], *, fractions: Sequence[float], right: Collection[str] = ()) -> tuple[Wave, ...]:
     """The canary (one group), then waves up to each cumulative fraction of the rest; no wave is empty.
 
-    The order is that of the targets' names, so the same fleet gives the same plan.
+    The order is that of the targets' names, so the same fleet gives the same plan; groups that are `right` already come
+    last, as they prove nothing.
     """
-    ordered = sorted(targets, key=lambda target: (target.pool, target.group))
+    ordered = sorted(targets, key=lambda target: (target.group in right, target.pool, target.group))
     canary, rest = ordered[:1], ordered[1:]
     found = [Wave(name="canary", targets=tuple(canary))] if canary else []
     done = 0

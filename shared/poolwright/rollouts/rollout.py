@@ -24,7 +24,7 @@ Phase = Literal[
 FINISHED: frozenset[Phase] = frozenset({"done", "rolled back", "failed", "aborted", "superseded"})
 TargetState = Literal["waiting", "changing", "mutated", "failed", "refused", "going back", "rolled back", "stuck"]
 TOUCHED: frozenset[TargetState] = frozenset({"changing", "mutated", "failed", "going back", "stuck"})
-Verdict = Literal["", "passed", "unproven", "failed"]
+Verdict = Literal["", "passed", "unproven", "unchanged", "failed"]
 Kind = Literal["rollout", "roll-back"]
 Todo = Literal["", "mutate", "replace", "roll back", "look"]
 
@@ -61,13 +61,19 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.memory.get("drains"))
 
     @property
+    def changed(self) -> bool:
+        """It points at our template, and it or its nodes did not before."""
+        return self.state == "mutated" and (not self.found or bool(self.memory.get("taken")))
+
+    @property
     def touched(self) -> bool:
         """It points at our template, or may: what rolling back has to look at."""
         return self.state in TOUCHED and not self.found
 
 
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
-    """Groups changed together. Times are seconds since the epoch, 0 for not yet. `baseline`: how many nodes of its
+    """Groups changed together. Times are seconds since the epoch, 0 for not yet. A wave is `unchanged` where all its
+    groups were right already and the image needs no proof. `baseline`: how many nodes of its
     pools were NotReady when it began, None where nobody counted; `results`: what the gates said of it last."""
 
     name: str
@@ -97,8 +103,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """One document.
 
     `kind`: a `roll-back` takes chosen groups off whatever image they are on, and nothing more; `chosen`: whether only
-    groups that somebody named are in it; `facts`: the image as Compute showed it when the wave began; `asked_time`:
-    when the unsettled targets were last asked for;
+    groups that somebody named are in it; `proven_before`: whether an earlier rollout proved the image, so that where
+    nothing is changed nothing has to be proved; `facts`: the image as Compute showed it when the wave began;
+    `asked_time`: when the unsettled targets were last asked for;
     `canary`: the name of the extra node while it is in `canary_group`, `canary_time` when it was asked for, `tries` how
     many were given up, the next not before `retry_time`; `proved`: its name once it has done its work;
     `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
@@ -115,6 +122,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     kind: Kind = "rollout"
     chosen: bool = False
+    proven_before: bool = False
     wave: int = 0
     paused: bool = False
     facts: Mapping[str, Any] = {}

@@ -141,6 +141,8 @@ def _mutate(rollout: Rollout, *, now: float, closed: str, behind: str) -> Step:
         return _ask(rollout, now=now)
     if not any(target.state == "mutated" for target in wave.targets):
         return Become(ends.wave_over(rollout, "unproven", f"no group of {wave.name} took the image"))
+    if rollout.proven_before and not any(target.changed for target in wave.targets):
+        return Become(ends.wave_over(rollout, "unchanged", f"no group of {wave.name} needed a change"))
     return Become(msgspec.structs.replace(rollout, phase="verifying", reason="its groups are changed"))
 
 

@@ -71,17 +71,22 @@ def answer(ports: Ports, environment: Environment, *, message_id: str) -> Answer
         if rollout.commanded[1] == message_id or rollout.cause.endswith(f" {message_id}"):
             return Answer(state="obeyed", rollout=rollout.id, sentence=f"{rollout.id} is {_where(rollout)}")
         if told := _record(ports, rollout.id, message_id):
-            why = f": {told['why']}" if told["why"] else ""
-            return Answer(state="changed nothing", rollout=rollout.id, sentence=f"{told['what']}{why}")
-    return None
+            return _changed_nothing(told, rollout.id)
+    told = _record(ports, environment.name, message_id)
+    return _changed_nothing(told, "") if told else None
+
+
+def _changed_nothing(told: dict[str, Any], rollout: str) -> Answer:
+    why = f": {told['why']}" if told["why"] else ""
+    return Answer(state="changed nothing", rollout=rollout, sentence=f"{told['what']}{why}")
 
 
 def _where(rollout: Rollout) -> str:
     return f"{rollout.phase}{', paused' if rollout.paused else ''}: {rollout.reason}"
 
 
-def _record(ports: Ports, rollout: str, message_id: str) -> dict[str, Any] | None:
+def _record(ports: Ports, subject: str, message_id: str) -> dict[str, Any] | None:
     """The record that the function leaves of a command, which has the message's id in its key."""
-    entry = Entry(kind="command", subject=rollout, what="", at=0, once=message_id)
+    entry = Entry(kind="command", subject=subject, what="", at=0, once=message_id)
     stored = ports.store.get(records.COLLECTION, entry.key)
     return stored.body if stored else None

@@ -19,6 +19,8 @@ from poolwright.services.ports import Cluster, Json, Missing, NodePool, Ports, S
 from poolwright.services.records import record
 from poolwright.verdicts import Busy, Irrelevant
 
+GKE_IS_AT_IT = ("PROVISIONING", "RECONCILING", "STOPPING")  # a node pool's states while GKE runs an operation on it
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -142,7 +144,7 @@ def roll_back(
 
 def wait_for_gke(pool: NodePool) -> None:
     """Busy while GKE runs an operation on the pool."""
-    if pool.status in ("PROVISIONING", "RECONCILING", "STOPPING"):
+    if pool.status in GKE_IS_AT_IT:
         raise Busy(f"GKE is working on {pool.ref.name} ({pool.status})")
 
 

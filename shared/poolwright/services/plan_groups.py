@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from poolwright.boot_images import gke_template, mutation
+from poolwright.boot_images import mutation
 from poolwright.boot_images.changes import Change
-from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal
-from poolwright.boot_images.resources import InstanceTemplate
-from poolwright.references import ClusterRef, GroupRef, last_part
+from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
 from poolwright.services import boot_images, fleet, mutate_group, obstacles, released, start_rollout
+from poolwright.services.deciding import Deciding, Unseen
 from poolwright.services.fleet import Member
 from poolwright.services.obstacles import Obstacle
-from poolwright.services.ports import Missing, Ports
+from poolwright.services.ports import Ports
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -89,7 +88,7 @@ def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, g
     members = [member for member in seen.members() if member.ref in wanted]
     rollouts = tuple(start_rollout.all_of(ports, environment.name))
     held = released.read(ports, environment).held
-    decide = _Deciding(ports, environment, image)
+    decide = Deciding(ports, environment, image)
     return Plan(
         environment=environment.name,
         mode=environment.mode,
@@ -103,59 +102,14 @@ def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, g
         ),
         missing_clusters=tuple(str(ref) for ref in seen.missing),
         groups=tuple(
-            _planned(member, decide(member), _notes(member, rollouts, held.get(str(member.ref), "")))
+            _planned(member, _decided(decide(member)), _notes(member, rollouts, held.get(str(member.ref), "")))
             for member in members
         ),
     )
 
 
-class _Deciding:
-    """Decides for one group after another; templates are listed once for each cluster."""
-
-    def __init__(self, ports: Ports, environment: Environment, image: BootImage) -> None:
-        self._ports = ports
-        self._environment = environment
-        self._image = image
-        self._templates: dict[ClusterRef, list[InstanceTemplate]] = {}
-
-    def __call__(self, member: Member) -> _Decided:
-        rule = self._environment.exclude.excludes(
-            pool=member.pool.ref.name,
-            machine_type=member.pool.machine_type,
-            accelerators=member.pool.accelerators,
-            labels=member.pool.labels,
-        )
-        if rule:
-            return _Decided("refused", f"{member.ref.name} is left alone: {rule}.", refusal="excluded")
-        if member.group is None or not member.group.templates:
-            return _Decided("refused", member.absence or "The group points at no template.", refusal="unknown")
-        templates = self._of_cluster(member)
-        own = self._own(member.group.templates[0], templates)
-        if own is None:
-            return _Decided("refused", "The template that the group points at is gone.", refusal="missing")
-        gke = gke_template.current(own=own, templates=templates, pool=member.pool.ref, cluster_uid=member.cluster.uid)
-        return _decided(mutate_group.decide(self._environment, member.group, own, gke, self._image))
-
-    def _of_cluster(self, member: Member) -> list[InstanceTemplate]:
-        ref = member.cluster.ref
-        if ref not in self._templates:
-            prefix = gke_template.name_prefix(member.pool.ref)  # the same for all pools of a cluster
-            found = self._ports.compute.templates(self._environment.project, name_prefix=prefix)
-            self._templates[ref] = [InstanceTemplate(raw) for raw in found]
-        return self._templates[ref]
-
-    def _own(self, link: str, templates: Iterable[InstanceTemplate]) -> InstanceTemplate | None:
-        for template in templates:
-            if template.name == last_part(link) and f"/{template.region or 'global'}/" in f"/{link}":
-                return template
-        try:
-            return InstanceTemplate(self._ports.compute.template(link))
-        except Missing:
-            return None
-
-
-def _decided(outcome: Mutation | AlreadyRight | Refusal) -> _Decided:
-    if isinstance(outcome, Refusal):
+def _decided(outcome: Mutation | AlreadyRight | Refusal | Unseen) -> _Decided:
+    if isinstance(outcome, Refusal | Unseen):
         return _Decided("refused", outcome.reason, refusal=outcome.kind)
     if isinstance(outcome, AlreadyRight):
         return _Decided("right", outcome.reason, after=_side(outcome.template))
@@ -192,7 +146,7 @@ def _notes(member: Member, rollouts: Iterable[Rollout], held: str) -> tuple[str,
     notes = []
     if held:
         notes.append(f"Held on GKE's own template until a rollout takes it: {held}.")
-    if member.pool.status in ("PROVISIONING", "RECONCILING", "STOPPING"):
+    if member.pool.status in mutate_group.GKE_IS_AT_IT:
         notes.append(f"GKE is working on the node pool ({member.pool.status}); the group waits until it is done.")
     for rollout in rollouts:
         if not rollout.finished and rollout.phase != "offered" and _has(rollout, member.ref):

@@ -41,7 +41,8 @@ class GateSeen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WaveSeen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A wave. `began` in seconds since the epoch, 0 for not yet; `verdict`: passed, unproven, failed or none yet."""
+    """A wave. `began` in seconds since the epoch, 0 for not yet; `verdict`: passed, unproven, unchanged, failed or none
+    yet."""
 
     name: str
     began: float

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage
 from poolwright.rollouts import outbox, plan
 from poolwright.rollouts.rollout import Policy, Rollout, Target, decode, encode
+from poolwright.services import released
 from poolwright.services.ports import Conflict, Missing, Ports
 from poolwright.services.records import record, tell
 from poolwright.services.work import publish, rollout_work
@@ -40,28 +43,42 @@ def start(
     """Store the rollout `key` and ask for its first step; a sentence. A second start of the same key does nothing.
 
     The environment's mode rules: `observe` only records, `offer` waits for a person's start, `act` begins. Another run
-    than the environment is pinned to goes nowhere. `groups`: the names of those that are meant, all if none. Refused.
+    than the environment is pinned to goes nowhere, and so does one for which nothing is to be done. `groups`: the names
+    of those that are meant, all if none. Refused.
     """
     if environment.run_id not in (None, image.run_id):
         return _pinned(ports, environment, image, key, cause=cause, asked_by_a_person=asked_by_a_person)
+    nowhere = partial(_nowhere, ports, environment, key, cause=cause, requester=requester, message_id=commanded[1])
     if environment.mode == "observe":
-        what = f"run {image.run_id} would be rolled out; mode is observe"
-        return _nowhere(ports, environment, key, what, cause=cause, requester=requester)
+        return nowhere(f"run {image.run_id} would be rolled out; mode is observe")
+    if ports.store.get(COLLECTION, key) is not None:
+        return _started_already(ports, key, cause=cause)
     targets, excluded = targets_of(ports, environment)
     if groups:
         targets = plan.chosen(targets, groups, excluded=excluded)
     if not targets:
-        what = f"run {image.run_id} goes nowhere: {environment.name} has no GPU node pool that is not excluded"
-        return _nowhere(ports, environment, key, what, cause=cause, requester=requester)
+        return nowhere(f"run {image.run_id} goes nowhere: {environment.name} has no GPU node pool that is not excluded")
+    again = _again(ports, environment, image, key, {each.group for each in targets})
+    if again.is_released:
+        if again.right and asked_by_a_person:  # he takes them, held or not
+            released.release(
+                ports, environment.name, run_id=image.run_id, image=image.name, groups=again.right, cause=cause,
+                requester=requester,
+            )  # fmt: skip
+        targets = [each for each in targets if each.group not in again.right]
+    if not targets or (groups and again.proven_before and len(again.right) == len(targets)):
+        count = len(again.right)
+        return nowhere(f"nothing to do: all {count} groups are on run {image.run_id} already")
     rollout = Rollout(
         id=key,
         environment=environment.name,
         run_id=image.run_id,
         image=image.name,
-        waves=plan.waves(targets, fractions=environment.rollout.waves),
+        waves=plan.waves(targets, fractions=environment.rollout.waves, right=again.right),
         policy=policy_of(environment),
         phase="mutating" if environment.mode == "act" or asked_by_a_person else "offered",
         chosen=bool(groups),
+        proven_before=again.proven_before,
         excluded=excluded,
         requester=requester,
         cause=cause,
@@ -86,8 +103,7 @@ def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
     try:
         ports.store.put(COLLECTION, rollout.id, encode(noted), version=None)
     except Conflict:
-        publish(ports, rollout_work(rollout.id, cause=rollout.cause))
-        return f"{rollout.id} was started already"
+        return _started_already(ports, rollout.id, cause=rollout.cause)
     if rollout.phase == "offered":
         tell(ports, noted.outbox)  # a tick does not come by while it waits
         return f"{rollout.id} waits for a person's start"
@@ -96,6 +112,35 @@ def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
             publish(ports, rollout_work(each.id, cause=f"superseded by {rollout.id}"))
     publish(ports, rollout_work(rollout.id, cause=rollout.cause))
     return f"{rollout.id} begins: {what.partition(': ')[2]}"
+
+
+def _started_already(ports: Ports, key: str, *, cause: str) -> str:
+    publish(ports, rollout_work(key, cause=cause))
+    return f"{key} was started already"
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What earlier rollouts of a run have left to do: `right` groups need no change."""
+
+    is_released: bool = False
+    proven_before: bool = False
+    right: Collection[str] = ()
+
+
+def _again(ports: Ports, environment: Environment, image: BootImage, key: str, among: Collection[str]) -> _Again:
+    """A run that goes out for the first time costs no look at the groups."""
+    is_released = released.read(ports, environment).run_id == image.run_id
+    first = f"{environment.name}-{image.run_id}"
+    if not is_released and (key == first or ports.store.get(COLLECTION, first) is None):
+        return _Again()
+    from poolwright.services import deciding
+
+    right = deciding.right_already(ports, environment, image, among)
+    proven = is_released or any(
+        each.run_id == image.run_id and each.phase == "done" and each.proven for each in all_of(ports, environment.name)
+    )
+    return _Again(is_released, proven, right)
 
 
 def policy_of(environment: Environment) -> Policy:
@@ -151,11 +196,28 @@ def _pinned(
     if asked_by_a_person:
         remedy = f"Start run {environment.run_id}, or change runId in environments/{environment.name}.yaml"
         raise Refused("runId", f"is {image.run_id}, but {why}", remedy)
-    return _nowhere(ports, environment, key, f"run {image.run_id} is not rolled out: {why}", cause=cause, requester="")
+    return _nowhere(ports, environment, key, f"run {image.run_id} is not rolled out: {why}", cause=cause)
 
 
-def _nowhere(ports: Ports, environment: Environment, key: str, what: str, *, cause: str, requester: str) -> str:
-    record(
-        ports, kind="rollout", subject=key, what=what, cause=cause, requester=requester, environment=environment.name,
-    )  # fmt: skip
+def _nowhere(
+    ports: Ports,
+    environment: Environment,
+    key: str,
+    what: str,
+    *,
+    cause: str,
+    requester: str = "",
+    message_id: str = "",
+) -> str:
+    """On record; of a person's command (`message_id`) where whoever waits for its answer looks."""
+    if message_id:
+        record(
+            ports, kind="command", subject=environment.name, what="start changed nothing", why=what, cause=cause,
+            requester=requester, environment=environment.name, once=message_id,
+        )  # fmt: skip
+    else:
+        record(
+            ports, kind="rollout", subject=key, what=what, cause=cause, requester=requester,
+            environment=environment.name,
+        )  # fmt: skip
     return f"{key}: {what}"
