@@ -15,7 +15,8 @@ from poolwright.nodes import Node, Pod
 @dataclass(frozen=True)
 class Member:
     """A member of the group. `fresh`: made from a template that is wanted now; `action` and `errors` (`CODE: message`)
-    as the group tells them; `node`: its node, None while that very VM has none; `pods`: all pods on that node."""
+    as the group tells them; `node`: its node, None while that very VM has none; `pods`: all pods on that node.
+    `suspended`: its people want it empty and left alone; `forbidden`: why nothing may begin at it now."""
 
     name: str
     fresh: bool
@@ -24,6 +25,8 @@ class Member:
     node: Node | None = None
     pods: tuple[Pod, ...] = ()
     gpus_expected: int = 0
+    suspended: bool = False
+    forbidden: str = ""
 
     @property
     def healthy(self) -> bool:

@@ -52,7 +52,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """`holder`: in whose name nodes are cordoned; `base`: how surge members' names begin; `stop`: why nothing new may
-    begin and what is in hand is let go, empty while the work goes on; `left_to_group`: the group replaces its members
+    begin and what is in hand is let go, empty while the work goes on; `held`: why the group gets no surge node now,
+    though what is in hand is gone on with; `left_to_group`: the group replaces its members
     itself (update type PROACTIVE), and we only watch. Limits are numbers of nodes of this group, times are seconds.
 
     Where there is a surge, an old node is taken into hand once a surge node serves in its stead; `max_unavailable`
@@ -66,6 +67,7 @@ class Rules:
     drain_seconds: float
     node_ready_seconds: float
     stop: str = ""
+    held: str = ""
     left_to_group: bool = False
 
 
@@ -145,7 +147,11 @@ def caught_up(memory: Memory, members: Iterable[Member], *, holder: str, now: fl
         if member.cordoned_by(holder):
             drains.setdefault(name, Since(name, now))
     since = {each.name: each.at or now for each in (*memory.surge, *memory.coming)}
-    coming = [Since(name, since.get(name, now)) for name, member in here.items() if member.fresh and not member.healthy]
+    coming = [
+        Since(name, since.get(name, now))
+        for name, member in here.items()
+        if member.fresh and not member.healthy and not member.suspended
+    ]
     return msgspec.structs.replace(
         memory,
         drains=tuple(drains[name] for name in sorted(drains)),
@@ -171,7 +177,7 @@ def next_step(memory: Memory, members: Sequence[Member], *, rules: Rules, now: f
     if broken := _broken(memory, here, rules, now):
         return broken
     if not leavers and not memory.coming and not closed:
-        return Done(f"all {len(here)} nodes were made anew" if here else "it has no nodes")
+        return Done(_what_was_done(here))
     if rules.left_to_group:
         return Wait(f"the group replaces its nodes itself, {len(leavers)} of {len(here)} are left")
     if asked := tuple(each.name for each in memory.surge if not each.at):
@@ -188,9 +194,17 @@ def _here(members: Iterable[Member]) -> dict[str, Member]:
 
 def _leavers(here: dict[str, Member], surge: Sequence[Since]) -> dict[str, Member]:
     """The old members; once there are none, the surge members for which nothing has made room, as the group is larger
-    than it was."""
-    old = {name: member for name, member in here.items() if not member.fresh}
-    return old or {each.name: here[each.name] for each in surge if each.name in here}
+    than it was. One that people suspended is left to them, whatever it was made from."""
+    old = {name: member for name, member in here.items() if not member.fresh and not member.suspended}
+    extra = {each.name: here[each.name] for each in surge if each.name in here}
+    return old or {name: member for name, member in extra.items() if not member.suspended}
+
+
+def _what_was_done(here: dict[str, Member]) -> str:
+    left = [name for name, member in here.items() if member.suspended and not member.fresh]
+    if left:
+        return f"all nodes were made anew but {', '.join(left)}, which people suspended"
+    return f"all {len(here)} nodes were made anew" if here else "it has no nodes"
 
 
 def _broken(memory: Memory, here: dict[str, Member], rules: Rules, now: float) -> GiveUp | None:
@@ -266,17 +280,18 @@ def _begin(
     dry = bool(memory.dry) and now - memory.dry <= DRY_SECONDS
     waiting = sorted((each for each in leavers.values() if each.name not in in_hand), key=lambda m: _order(m, rules))
     uncovered = sum(not each.fresh for each in waiting) - max(0, len(extra) - len(in_hand & set(leavers)))
-    more = 0 if dry else min(rules.max_surge - len(extra), uncovered)
+    more = 0 if dry or rules.held else min(rules.max_surge - len(extra), uncovered)
     if more > 0:
         names = [Since(_surge_name(rules, memory.named + index), 0) for index in range(more)]
         return Decide(msgspec.structs.replace(memory, surge=(*memory.surge, *names), named=memory.named + len(names)))
     alone = rules.max_unavailable if dry or not rules.max_surge else 0
     allowed = alone + len(_covers(memory, here, leavers)) + len(extra & set(leavers))
     ours = len(in_hand) + sum(each.name not in extra for each in memory.coming)
-    least = len(here) - len(extra & set(here)) - rules.max_unavailable
+    given = sum(member.suspended or name in extra for name, member in here.items())
+    least = len(here) - given - rules.max_unavailable
     serving = sum(member.serving for name, member in here.items() if name not in in_hand)
     chosen: list[Since] = []
-    for member in waiting:
+    for member in (each for each in waiting if not each.forbidden):
         if ours + len(chosen) >= allowed or (member.serving and serving - 1 < least):
             break
         serving -= member.serving
@@ -284,7 +299,8 @@ def _begin(
     if chosen:
         taken = memory.taken + len(chosen)
         return Decide(msgspec.structs.replace(memory, drains=(*memory.drains, *chosen), taken=taken))
-    return Wait(_what_is_awaited(memory, here, rules, len(waiting), dry=dry))
+    forbidden = next((each.forbidden for each in waiting), "") if all(each.forbidden for each in waiting) else ""
+    return Wait(_what_is_awaited(memory, here, rules, len(waiting), dry=dry, forbidden=forbidden))
 
 
 def _order(member: Member, rules: Rules) -> tuple[bool, bool, bool, int, str]:
@@ -298,7 +314,9 @@ def _surge_name(rules: Rules, number: int) -> str:
     return f"{rules.base}-{hashlib.sha256(f'{rules.holder}/surge/{number}'.encode()).hexdigest()[:4]}"
 
 
-def _what_is_awaited(memory: Memory, here: dict[str, Member], rules: Rules, waiting: int, *, dry: bool) -> str:
+def _what_is_awaited(
+    memory: Memory, here: dict[str, Member], rules: Rules, waiting: int, *, dry: bool, forbidden: str
+) -> str:
     told = [f"node {each.name}: {_obstacle(here[each.name], rules)}" for each in memory.drains]
     for each in memory.coming:
         errors = here[each.name].errors
@@ -306,6 +324,8 @@ def _what_is_awaited(memory: Memory, here: dict[str, Member], rules: Rules, wait
     told += [f"surge node {each.name} is on its way" for each in memory.surge if each.name not in here]
     if dry:
         told.append("surge nodes could not be made, it is tried again later")
+    if forbidden:
+        told.append(f"{waiting} old nodes wait: {forbidden}")
     return "; ".join(told) or f"{waiting} old nodes wait, as others of the group do not serve"
 
 

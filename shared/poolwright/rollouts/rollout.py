@@ -187,6 +187,13 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
             return ""
         return self.left_at(target)
 
+    def begins_at(self, target: Target) -> bool:
+        """Whether what is left to do at the target of this phase is not begun yet."""
+        todo = self.left_at(target)
+        return (todo == "mutate" and target.state == "waiting") or (
+            todo == "roll back" and target.state != "going back"
+        )
+
     def left_at(self, target: Target) -> Todo:
         """The same, of a target that is known to be of this phase: no search among a thousand."""
         whole = self.policy.node_policy == "new-nodes-only" or target.replaced

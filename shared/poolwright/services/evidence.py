@@ -1,8 +1,10 @@
 """What a wave shows now: its nodes that were made from our template, and how the others of its pools are.
 
 Calls: one list of all groups, one a cluster to GKE, one list of nodes a cluster, one of the members of each group that
-may have new ones; where nodes booted, one list of boot disks; pods and events where the environment asks for them.
-In the clusters it needs, for the function's identity: nodes list, pods list, events list.
+may have new ones; where nodes booted, one list of boot disks and of each cluster's ConfigMaps; pods and events where
+the environment asks for them.
+In the clusters it needs, for the function's identity: nodes list, pods list, events list, and configmaps list in
+namespace poolwright.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from poolwright.rollouts.gates import cache_hit
 from poolwright.rollouts.gates.evidence import BootedNode, Evidence
 from poolwright.rollouts.rollout import Rollout, Target, Wave
 from poolwright.rollouts.smoke_jobs import PREFIX as SMOKE_PREFIX
-from poolwright.services import released, smoke_jobs
+from poolwright.services import released, smoke_jobs, state
 from poolwright.services.ports import Json, Missing, NodePool, Ports
 
 _CLOCKS_DIFFER_SECONDS = 2.0
@@ -32,7 +34,7 @@ def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: flo
     """Read it. Weather."""
     wave, gates = rollout.current, environment.rollout.gates
     nodes_of = _nodes(ports, wave)
-    nodes = _booted(ports, environment, rollout, nodes_of)
+    nodes = _judgeable(ports, _booted(ports, environment, rollout, nodes_of))
     containers = environment.build.containers if gates.cache_hit else ()
     if nodes and (containers or gates.smoke_jobs):
         nodes = _with_what_pods_tell(ports, nodes, nodes_of, containers)
@@ -49,6 +51,13 @@ def gather(ports: Ports, environment: Environment, rollout: Rollout, *, now: flo
         not_ready_rise=gates.not_ready_rise,
         kept=wave.results,
     )
+
+
+def _judgeable(ports: Ports, nodes: list[BootedNode]) -> list[BootedNode]:
+    """Less the nodes that people suspended: those are theirs, and prove nothing for or against the image."""
+    refs = sorted({ClusterRef.parse(node.cluster) for node in nodes})
+    suspended = {str(ref): state.of_cluster(ports, ref).suspended for ref in refs}
+    return [node for node in nodes if node.name not in suspended[node.cluster]]
 
 
 def baseline(ports: Ports, rollout: Rollout) -> int:

@@ -1,7 +1,7 @@
 """The old nodes of a rollout's group replaced, a bounded action a step (node policy `replace`).
 
 In the cluster it needs, for the function's identity, a role with: nodes list, patch; pods list; pods/eviction
-create (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
+create (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/); configmaps list in namespace poolwright.
 
 The audit has no gap, as a decision is recorded before it is stored and stored before it is carried out; what came of
 it is recorded when the world shows it, before the document forgets that it was in hand.
@@ -10,6 +10,7 @@ it is recorded when the world shows it, before the document forgets that it was 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -20,7 +21,7 @@ from poolwright.rollouts import replacement
 from poolwright.rollouts.emptying import Cordon, Evict, Member, Wait
 from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Memory, Open, Recreate, Rules, Surge
 from poolwright.rollouts.rollout import Rollout, Target
-from poolwright.services import mutate_group
+from poolwright.services import mutate_group, state
 from poolwright.services.ports import Json, Kubernetes, Missing, Node, NodePool, Pod, Ports, Taken
 from poolwright.services.records import record
 from poolwright.verdicts import Busy, Irrelevant
@@ -36,12 +37,16 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
         raw = ports.compute.group(group)
     except (Irrelevant, Missing) as gone:
         return msgspec.structs.replace(target, replaced=True, memory={}, reason=str(gone)), False
-    rules = _rules(rollout, target, remembered, raw)
+    kubernetes = ports.clusters.kubernetes(cluster)
+    states = state.read(kubernetes)
+    rules = _rules(rollout, target, remembered, raw, held=states.problem)
     if not rules.stop and pool.status in mutate_group.GKE_IS_AT_IT:
         raise Busy(f"GKE is working on {pool.ref.name} ({pool.status})")
-    kubernetes = ports.clusters.kubernetes(cluster)
     points_at = last_part(raw.get("instanceTemplate", ""))
-    members = _members(ports, kubernetes, rollout, target, pool, group, points_at)
+    members = [
+        replace(each, suspended=each.name in states.suspended, forbidden=states.forbids(each.name))
+        for each in _members(ports, kubernetes, rollout, target, pool, group, points_at)
+    ]
     now = ports.clock.now()
     memory = replacement.caught_up(remembered, members, holder=rollout.id, now=now)
     audit = Audit(ports, environment, rollout, target, memory)
@@ -62,7 +67,7 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
     return _with(target, memory, reason), again
 
 
-def _rules(rollout: Rollout, target: Target, memory: Memory, group: Json) -> Rules:
+def _rules(rollout: Rollout, target: Target, memory: Memory, group: Json, *, held: str) -> Rules:
     stop = memory.given_up
     if rollout.phase == "rolling back" and target.state != "rolled back":
         stop = f"{rollout.id} goes back, and this group stays as it is"
@@ -77,6 +82,7 @@ def _rules(rollout: Rollout, target: Target, memory: Memory, group: Json) -> Rul
         drain_seconds=policy.drain_seconds,
         node_ready_seconds=policy.node_ready_seconds,
         stop=stop,
+        held=held,
         left_to_group=group.get("updatePolicy", {}).get("type") == "PROACTIVE",
     )
 

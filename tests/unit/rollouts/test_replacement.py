@@ -356,6 +356,37 @@ def test_a_node_whose_vm_is_being_made_anew_is_not_opened_for_pods_that_would_di
     ]
 
 
+def test_a_node_that_people_suspended_is_left_to_them_and_holds_up_nobody() -> None:
+    theirs = member("a", suspended=True, node=node("a", cordoned_for="state/a"))
+    begun = decide([theirs, member("b")])
+    assert isinstance(begun, Decide) and [each.name for each in begun.memory.drains] == ["b"], "it is not unavailable"
+    done = decide([theirs, member("b", fresh=True)])
+    assert isinstance(done, Done) and "but a, which people suspended" in done.reason
+    broken = member("b", fresh=True, suspended=True, node=node("b", ready=False))
+    assert isinstance(decide([member("c", fresh=True), broken]), Done), "nor does a new one that does not serve"
+
+
+def test_a_node_in_hand_that_people_suspend_is_let_go() -> None:
+    theirs = member("a", suspended=True, node=node("a", cordoned_for="dev-42"))
+    assert decide([theirs], in_hand("a")) == Open("a")
+    opened = replace(theirs, node=node("a"))
+    assert isinstance(decide([opened], in_hand("a")), Done)
+    assert not replacement.caught_up(in_hand("a"), [opened], holder="dev-42", now=1.0).drains
+
+
+def test_in_a_suspended_cluster_what_is_in_hand_is_gone_on_with_and_nothing_is_begun() -> None:
+    rules = replace(RULES, held="the cluster is suspended", max_unavailable=2)
+    empty = member("a", forbidden=rules.held, node=node("a", cordoned_for="dev-42"))
+    other = member("b", forbidden=rules.held)
+    assert decide([empty, other], in_hand("a"), rules=rules) == Recreate(("a",))
+    waits = decide([member("a", fresh=True), other], rules=rules)
+    assert isinstance(waits, Wait) and "1 old nodes wait: the cluster is suspended" in waits.reason
+    surging = decide([other], rules=replace(rules, max_surge=1, max_unavailable=0))
+    assert isinstance(surging, Wait), "nor is a surge node named"
+    allowed = decide([other, member("c")], rules=rules)
+    assert isinstance(allowed, Decide) and [each.name for each in allowed.memory.drains] == ["c"], "its own word wins"
+
+
 def test_a_group_that_replaces_its_nodes_itself_is_only_watched() -> None:
     rules = replace(RULES, left_to_group=True)
     assert isinstance(decide([member("a"), member("b", fresh=True)], rules=rules), Wait)

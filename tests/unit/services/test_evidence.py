@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from poolwright.environments import ClusterPlace, Environment
-from poolwright.nodes import CORDONED_FOR, INSTANCE_ID, POOL_LABEL, ImagePull, Node, Pod
+from poolwright.nodes import CORDONED_FOR, INSTANCE_ID, POOL_LABEL, ConfigMap, ImagePull, Node, Pod
 from poolwright.references import ClusterRef, GroupRef, PoolRef
 from poolwright.rollouts.gates.evidence import Evidence
 from poolwright.rollouts.rollout import Policy, Rollout, Target, Wave
@@ -45,6 +45,7 @@ class Google:
         self.nodes = [node()]
         self.pulls: list[ImagePull] = []
         self.pods: list[Pod] = []
+        self.config_maps: list[ConfigMap] = []
         self.disk_time = BEGAN + 30
         self.member: Json = {
             "instance": INSTANCE, "id": "1", "currentAction": "NONE",
@@ -54,7 +55,12 @@ class Google:
     def see(self, *, now: float = BEGAN + 300, cache: bool = False) -> Evidence:
         pool = NodePool(POOL, "RUNNING", "1.33", "g2-standard-12", ("nvidia-l4",), 1, {}, False, (GROUP,))
         disk = {"creationTimestamp": moment(self.disk_time), "users": [INSTANCE]}
-        kubernetes = SimpleNamespace(nodes=lambda: self.nodes, pods=lambda: self.pods, image_pulls=lambda: self.pulls)
+        kubernetes = SimpleNamespace(
+            nodes=lambda: self.nodes,
+            pods=lambda: self.pods,
+            image_pulls=lambda: self.pulls,
+            config_maps=lambda namespace: self.config_maps,
+        )
         ports = SimpleNamespace(
             compute=SimpleNamespace(
                 groups=lambda project: Listed(()),
@@ -104,6 +110,14 @@ def test_a_member_whose_boot_disk_was_made_of_the_image_since_the_wave_began_is_
 def test_a_member_that_is_older_than_the_wave_proves_nothing(google: Google) -> None:
     google.disk_time = BEGAN - 600
     assert google.see().nodes == ()
+
+
+def test_a_node_that_people_suspended_proves_nothing(google: Google) -> None:
+    google.config_maps = [ConfigMap("poolwright-node-n1", {"STATE": "DrainAndSuspend"}, "7")]
+    google.nodes = [node("n1", ready=False, cordoned=True)]
+    assert google.see().nodes == ()
+    google.config_maps = [ConfigMap("poolwright", {"STATE": "DrainAndSuspend"}, "7")]
+    assert len(google.see().nodes) == 1
 
 
 def test_the_node_of_an_earlier_vm_of_that_name_is_not_the_members(google: Google) -> None:
