@@ -38,6 +38,7 @@ class Drift:
 
     group: str
     environment: str
+    pool: str
     template: str
     members: Mapping[str, str]
     open: bool
@@ -138,6 +139,7 @@ def _read(stored: Stored) -> Drift:
     return Drift(
         group=stored.key,
         environment=body["environment"],
+        pool=body["pool"],
         template=body["template"],
         members=body["members"],
         open=body["open"],
