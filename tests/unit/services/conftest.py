@@ -12,6 +12,7 @@ import pytest
 
 from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.environments import ClusterPlace, Environment
+from poolwright.nodes import ConfigMap
 from poolwright.references import ClusterRef, GroupRef, PoolRef
 from poolwright.services.ports import Cluster, Missing, NodePool, Ports, Weather
 
@@ -81,6 +82,17 @@ class Gke:
 
 
 @dataclass
+class Clusters:
+    """Clusters that are nothing but their ConfigMaps: by name, what each says of STATE."""
+
+    states: dict[str, str] = field(default_factory=dict)
+
+    def kubernetes(self, ref: ClusterRef) -> Any:
+        found = [ConfigMap(name=name, data={"STATE": word}, version="1") for name, word in self.states.items()]
+        return SimpleNamespace(config_maps=lambda namespace: found)
+
+
+@dataclass
 class Webhook:
     """What was posted, and to whom."""
 
@@ -98,6 +110,7 @@ class Outside:
     publisher: Outbox = field(default_factory=Outbox)
     clock: Clock = field(default_factory=Clock)
     gke: Gke = field(default_factory=Gke)
+    clusters: Clusters = field(default_factory=Clusters)
     compute: Any = field(default_factory=SimpleNamespace)
     webhook: Webhook = field(default_factory=Webhook)
     environments: tuple[Environment, ...] = ()
@@ -106,9 +119,10 @@ class Outside:
     def ports(self) -> Ports:
         none: Any = None
         gke: Any = self.gke
+        clusters: Any = self.clusters
         return Ports(
             environments=self.environments, store=self.store, publisher=self.publisher, compute=self.compute,
-            gke=gke, cloud_build=none, monitoring=none, clusters=none, clock=self.clock,
+            gke=gke, cloud_build=none, monitoring=none, clusters=clusters, clock=self.clock,
             webhook=self.webhook,
         )  # fmt: skip
 
