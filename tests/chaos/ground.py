@@ -10,7 +10,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,12 @@ class Ground:
 
     def call(self, function: str, body: Json, *, weather: Around | None = None) -> int:
         """Push to a function; its answer's status."""
-        with self._passage.within(weather):
+        with self._passage.within(weather) if weather else nullcontext():
             return pushing.push(self._apps, function, body)
+
+    def around(self, around: Around) -> AbstractContextManager[None]:
+        """Within, every call that leaves this process goes through `around`."""
+        return self._passage.within(around)
 
     def call_apart(self, function: str, body: Json, *, number: int, kill: Kill | None) -> Ended:
         """The same in a process of its own."""

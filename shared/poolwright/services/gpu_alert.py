@@ -1,32 +1,62 @@
-"""A GPU utilization alert opened or closed: the provisioner that its policy names is looked at."""
+"""A GPU utilization alert opened or closed: the provisioner that its policy names is looked at.
+
+Incidents come in storms: one for each node, opened and closed again. Of those that come within COVERED_SECONDS at one
+provisioner the first asks for a look. The others are recorded, one write each, and neither asked for nor told: what
+they claim is not used, and whatever came after that look the next tick sees.
+"""
 
 from __future__ import annotations
 
 from poolwright import environments
+from poolwright.entries import Entry
 from poolwright.events.incident import Incident
 from poolwright.references import ClusterRef
-from poolwright.services.ports import Ports
-from poolwright.services.records import record
+from poolwright.services import records
+from poolwright.services.ports import Conflict, Ports
 from poolwright.services.work import provisioner_work, publish
 from poolwright.verdicts import Refused
 
+HINTS = "hints"
+COVERED_SECONDS = 60.0  # as long as a tick takes to come
+
 
 def handle(event: Incident, ports: Ports) -> str:
-    """Ask for a step on the provisioner. What the alert claims of utilization is not used. Refused, Weather."""
+    """Ask for a step on the provisioner, unless that was done a moment ago. Refused, Weather."""
     state = "opened" if event.open else "closed"
     refs = _meant(ports, event)
+    asked = []
     for ref in refs:
         environment = environments.of_cluster(ports.environments, ref)
-        publish(ports, provisioner_work(ref, event.provisioner, cause=f"alert {event.incident_id} {state}"))
-        record(
-            ports,
+        entry = Entry(
             kind="alert",
             environment=environment.name if environment else "",
             subject=f"{ref}/nodeProvisioners/{event.provisioner}",
             what=f"alert {state}: {event.policy}",
             cause=f"{event.subscription} {event.incident_id}",
+            at=ports.clock.now(),
         )
-    return f"provisioner {event.provisioner} of {', '.join(map(str, refs))} to look at"
+        if not _is_first(ports, event, entry):
+            records.note(ports, entry)
+            continue
+        asked.append(str(ref))
+        publish(ports, provisioner_work(ref, event.provisioner, cause=f"alert {event.incident_id} {state}"))
+        records.ensure(ports, entry)
+    if not asked:
+        return f"provisioner {event.provisioner} was asked to be looked at within the last minute"
+    return f"provisioner {event.provisioner} of {', '.join(asked)} to look at"
+
+
+def _is_first(ports: Ports, event: Incident, entry: Entry) -> bool:
+    """Whether this message is the one that asks; it is so again where it comes a second time."""
+    stored = ports.store.get(HINTS, entry.subject)
+    if stored and entry.at - stored.body["at"] < COVERED_SECONDS:
+        return bool(stored.body["by"] == event.message_id)
+    try:
+        body = {"at": entry.at, "by": event.message_id}
+        ports.store.put(HINTS, entry.subject, body, version=stored.version if stored else None)
+    except Conflict:
+        return False  # another one asks
+    return True
 
 
 def _meant(ports: Ports, event: Incident) -> list[ClusterRef]:

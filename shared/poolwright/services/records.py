@@ -47,6 +47,14 @@ def ensure(ports: Ports, entry: Entry) -> None:
         tell(ports, [entry])
 
 
+def note(ports: Ports, entry: Entry) -> None:
+    """Append it, unless it is there, without a message: for what comes a thousand times and was told once. Weather."""
+    try:
+        ports.store.put(COLLECTION, entry.key, _redacted(entry.body), version=None)
+    except Conflict:
+        return
+
+
 def tell(ports: Ports, entries: Iterable[Entry]) -> None:
     """Publish and append these, in this order. Weather.
 
