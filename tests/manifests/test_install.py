@@ -49,7 +49,8 @@ def bound(cluster: Cluster) -> dict[str, str]:
 BOUND = {
     "/poolwright-step": STEP,
     "/poolwright-tick": TICK,
-    "poolwright/poolwright-state": STEP,
+    "poolwright/poolwright-step": STEP,
+    "poolwright/poolwright-tick": TICK,
     "gpu-tests/poolwright-smoke-jobs": STEP,
 }
 
@@ -103,7 +104,7 @@ def test_helm_installs_upgrades_and_uninstalls_it(helm: Cluster, namespace: str)
     helm.kubectl("apply", "-f", "-", given=provisioner(LEAST))
     other = "another-tick@my-project.iam.gserviceaccount.com"
     helm.helm("upgrade", *release, *VALUES, "--set", f"functions.tick={other}", "--namespace", namespace)
-    assert bound(helm) == {**BOUND, "/poolwright-tick": other}
+    assert bound(helm) == {**BOUND, "/poolwright-tick": other, "poolwright/poolwright-tick": other}
     assert not helm.may(TICK, "list", "nodeprovisioners", soon=False)
     assert helm.may(other, "list", "nodeprovisioners")
     assert helm.get("np", "l4")["spec"]["maxNodes"] == LEAST["maxNodes"]

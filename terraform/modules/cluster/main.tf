@@ -42,6 +42,12 @@ resource "kubernetes_cluster_role_v1" "tick" {
   }
 
   rule {
+    api_groups = [""]
+    resources  = ["nodes"]
+    verbs      = ["list"]
+  }
+
+  rule {
     api_groups = ["compute.poolwright.dev"]
     resources  = ["nodeprovisioners"]
     verbs      = ["list"]
@@ -59,6 +65,41 @@ resource "kubernetes_cluster_role_binding_v1" "function" {
     api_group = "rbac.authorization.k8s.io"
     kind      = "ClusterRole"
     name      = each.value.metadata[0].name
+  }
+
+  subject {
+    api_group = "rbac.authorization.k8s.io"
+    kind      = "User"
+    name      = var.function_service_accounts[each.key]
+  }
+}
+
+# STATE of the cluster and of single nodes, which both functions read.
+resource "kubernetes_role_v1" "state" {
+  metadata {
+    name      = "poolwright-state"
+    namespace = "poolwright"
+  }
+
+  rule {
+    api_groups = [""]
+    resources  = ["configmaps"]
+    verbs      = ["list"]
+  }
+}
+
+resource "kubernetes_role_binding_v1" "state" {
+  for_each = toset(["step", "tick"])
+
+  metadata {
+    name      = "poolwright-${each.key}"
+    namespace = kubernetes_role_v1.state.metadata[0].namespace
+  }
+
+  role_ref {
+    api_group = "rbac.authorization.k8s.io"
+    kind      = "Role"
+    name      = kubernetes_role_v1.state.metadata[0].name
   }
 
   subject {
