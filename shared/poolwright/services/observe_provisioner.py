@@ -122,11 +122,6 @@ def _groups(cluster: Cluster, provisioner: Provisioner) -> tuple[dict[str, Group
         raise Unsuited(problem)
     pools = {name: owners[group] for name, group in groups.items()}
     for pool in pools.values():
-        if pool.autoscaling:
-            raise Unsuited(
-                f"GKE's autoscaling is on for node pool {pool.ref.name}, and a pool cannot have two masters; "
-                f"turn one off: gcloud container node-pools update {pool.ref.name} --no-enable-autoscaling"
-            )
         if not pool.gpus_per_node:
             raise Unsuited(f"node pool {pool.ref.name} has no GPUs; correct existingInstanceGroupNames")
     return groups, pools

@@ -9,6 +9,7 @@ cluster; where the group is asked for nodes one for each 1,000, and where the st
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from poolwright import environments
@@ -19,7 +20,15 @@ from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
 from poolwright.environments import Environment, Mode
 from poolwright.events.work import ProvisionerWork
 from poolwright.references import ClusterRef
-from poolwright.services import closed_nodes, drain_nodes, growing, observe_provisioner, state, stockouts
+from poolwright.services import (
+    closed_nodes,
+    drain_nodes,
+    growing,
+    observe_provisioner,
+    second_masters,
+    state,
+    stockouts,
+)
 from poolwright.services.memory import Memory, load
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
@@ -38,13 +47,17 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
     kubernetes = ports.clusters.kubernetes(ref)
-    body = _object(kubernetes, ref, work.name)
+    everybody = kubernetes.provisioners()
+    body = _object(everybody, ref, work.name)
     key = f"{ref}/nodeProvisioners/{work.name}"
     memory, states, mode = load(ports, key), state.read(kubernetes), environment.mode
     try:
         provisioner = decode(body)
         mode = _mode(environment, provisioner)
         cluster = ports.gke.cluster(ref)
+        if why := second_masters.refusal(provisioner, cluster, everybody):
+            page = Page(ports, kubernetes, body, mode, states)
+            return _refuse(page, environment, memory, why, key=key, reason=second_masters.REASON)
         sight = observe_provisioner.observe(
             ports, environment, cluster, kubernetes, provisioner, key=key, memory=memory, states=states
         )
@@ -56,7 +69,8 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         memory = closed_nodes.let_go(ports, environment, kubernetes, key=key, memory=memory, why=why)
     step = Step(
         ports=ports, environment=environment, provisioner=provisioner, key=key, cause=work.cause, mode=mode,
-        states=states, kubernetes=kubernetes, page=Page(ports, kubernetes, body, mode, states),
+        states=states, kubernetes=kubernetes,
+        page=Page(ports, kubernetes, body, mode, states, second_masters.notes(provisioner, cluster)),
     )  # fmt: skip
     if mode == "act":
         return step.act(memory, sight)
@@ -65,13 +79,15 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
 
 @dataclass(frozen=True)
 class Page:
-    """The provisioner's status, which `kubectl get nodeprovisioners` shows. In mode observe nothing is written."""
+    """The provisioner's status, which `kubectl get nodeprovisioners` shows. In mode observe nothing is written.
+    `notes`: what people may want to know though all is well."""
 
     ports: Ports
     kubernetes: Kubernetes
     body: Json
     mode: Mode
     states: States
+    notes: Sequence[str] = ()
 
     def tell(
         self,
@@ -80,6 +96,7 @@ class Page:
         decision: rules.Decision | None = None,
         memory: Memory | None = None,
         refusal: str = "",
+        reason: str = "Refused",
         at_work: str = "",
     ) -> None:
         """Write it, if it says something new."""
@@ -88,8 +105,8 @@ class Page:
         name, known = self.body["metadata"]["name"], self.body.get("status") or {}
         made = status.build(
             generation=self.body["metadata"].get("generation", 0), mode=self.mode, state=self.states.state, seen=seen,
-            decision=decision, previous=known, now=self.ports.clock.now(), refusal=refusal,
-            suspended="" if refusal else self.states.problem, at_work=at_work,
+            decision=decision, previous=known, now=self.ports.clock.now(), refusal=refusal, refusal_reason=reason,
+            suspended="" if refusal else self.states.problem, at_work=at_work, notes=self.notes,
             dry=stockouts.until(memory) if memory else None,
         )  # fmt: skip
         changes = status.patch(known, made)
@@ -131,7 +148,7 @@ class Step:
         if memory.growth is not None:
             return self._grow(memory, sight, None)
         decision = self._decide(memory, sight)
-        if self.states.problem:
+        if self.states.problem and not isinstance(decision, rules.Shrink):  # a node's own word wins over the cluster's
             self.page.tell(seen=sight.seen, memory=memory, decision=decision)
             return Done(f"{self.provisioner.name} begins nothing: {self.states.problem}")
         if isinstance(decision, rules.Grow):
@@ -173,16 +190,18 @@ class Step:
         return done
 
 
-def _refuse(page: Page, environment: Environment, memory: Memory, refusal: str, *, key: str) -> Done:
+def _refuse(
+    page: Page, environment: Environment, memory: Memory, refusal: str, *, key: str, reason: str = "Refused"
+) -> Done:
     if page.mode == "observe":
         record(page.ports, kind="capacity", subject=key, what="refused", why=refusal, environment=environment.name)
-    page.tell(seen=None, refusal=refusal)
+    page.tell(seen=None, refusal=refusal, reason=reason)
     closed_nodes.let_go(page.ports, environment, page.kubernetes, key=key, memory=memory, why=refusal)
     return Done(f"{key} is refused: {refusal}")
 
 
-def _object(kubernetes: Kubernetes, ref: ClusterRef, name: str) -> Json:
-    for body in kubernetes.provisioners():
+def _object(everybody: Iterable[Json], ref: ClusterRef, name: str) -> Json:
+    for body in everybody:
         if body.get("metadata", {}).get("name") == name:
             return body
     raise Irrelevant(f"{ref} has no NodeProvisioner {name}; correct poolwright_provisioner of the alert policy")

@@ -11,7 +11,7 @@ from localcloud.kubernetes.controllers.kubelets import STOPPING_SECONDS
 from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT
 from poolwright.references import GroupRef, PoolRef
 from poolwright.services import leases
-from tests.chaos.flows.world import CLUSTER, groups, scale
+from tests.chaos.flows.world import CLUSTER, groups, scale, stored
 from tests.chaos.harness import Flow
 from tests.services.capacity.conftest import (
     PROVISIONERS,
@@ -21,7 +21,6 @@ from tests.services.capacity.conftest import (
     look,
     members,
     records,
-    stored,
 )
 
 Json = dict[str, Any]
