@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from poolwright.capacity.observation import GpuNode, Group, Observation
@@ -15,27 +14,24 @@ MOST_AT_ONCE = 1000
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A group that can grow, by how many nodes at most, and why it is this one, empty for the first of all."""
-
-    group: Group
-    most: int
-    reason: str = ""
+def that_can_grow(spec: Spec, seen: Observation) -> list[Group]:
+    """First those with unused reserved nodes, which are paid for; then the others in their order."""
+    able = [group for group in _ranked(spec, seen) if not group.refusal]
+    return sorted(able, key=lambda group: not group.reserved_free)
 
 
-def that_can_grow(spec: Spec, seen: Observation) -> Iterator[Choice]:
-    """First what is reserved and unused, which is paid for; then the groups in their order."""
-    ranked = _ranked(spec, seen)
-    for group in ranked:
-        if group.reserved_free and not group.refusal:
-            yield Choice(group, min(group.reserved_free, MOST_AT_ONCE), f"{group.name} has unused reserved nodes")
-    passed: list[str] = []
-    for group in ranked:
-        if group.refusal:
-            passed.append(f"{group.name}: {group.refusal}")
-        else:
-            yield Choice(group, MOST_AT_ONCE, f"not {'; not '.join(passed)}" if passed else "")
+def most_of(group: Group) -> int:
+    """How many nodes it is asked for at once: of a reservation what is unused; the next step goes on."""
+    return min(group.reserved_free or MOST_AT_ONCE, MOST_AT_ONCE)
+
+
+def why(spec: Spec, seen: Observation, group: Group) -> str:
+    """Why it is this group that grows and not the preferred one, empty where it is."""
+    if group.reserved_free:
+        return f"{group.name} has {group.reserved_free} reserved and unused"
+    before = _ranked(spec, seen)
+    passed = [each for each in before[: before.index(group)] if each.refusal]
+    return "; ".join(f"not {each.name}: {each.refusal}" for each in passed)
 
 
 def refusals(seen: Observation) -> str:
@@ -110,8 +106,12 @@ def _stays(seen: Observation, node: GpuNode, *, left: int, kept_idle: int) -> st
     if sum(node.gpu_pods) != node.used:
         return "its GPU pods are not known one by one"
     biggest = max(node.gpu_pods)
-    places = sum(free // biggest * count for (free, _), count in seen.room.items()) - node.free // biggest
-    if places < len(node.gpu_pods):
+    places = sum(
+        free // biggest * count
+        for (free, _, group), count in seen.room.items()
+        if not node.serves_them or group in node.serves_them
+    )
+    if places - node.free // biggest < len(node.gpu_pods):
         return "its GPU pods may not find room elsewhere"
     if kept_idle and seen.idle - len(node.gpu_pods) < kept_idle:
         return "its GPU pods may go to the nodes that are kept idle"

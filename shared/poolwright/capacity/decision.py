@@ -4,11 +4,11 @@ observation, memory and time. How asks are composed: docs/designs/how-capacity-i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from poolwright.capacity import choosing
-from poolwright.capacity.observation import GpuNode, Observation
+from poolwright.capacity.observation import GpuNode, Group, Observation
 from poolwright.capacity.policies import (
     Ask,
     bounds,
@@ -20,6 +20,7 @@ from poolwright.capacity.policies import (
     pending_pods,
     schedule,
 )
+from poolwright.capacity.policies.packing import place
 from poolwright.capacity.provisioner import Spec
 
 
@@ -69,45 +70,53 @@ def decide(spec: Spec, seen: Observation, *, grown_at: float, shrunk_at: float, 
 
 def _grow(spec: Spec, seen: Observation, floor: Ask, *, grown_at: float, now: float) -> Grow | Hold | None:
     """None where nothing asks for more than there is, and where there is more than maxNodes already."""
-
-    @cache
-    def needed(gpus_per_node: int) -> Ask:
-        """By the GPUs of a node that would be added: a pod fits on some and not on others."""
-        return _most(
-            pending_pods.asks(seen, gpus_per_node=gpus_per_node),
-            maximum_utilization.asks(spec, seen, gpus_per_node=gpus_per_node),
-            buffer.asks(spec, seen, gpus_per_node=gpus_per_node),
-            floor,
-        )
-
-    most = _most(*(needed(group.gpus_per_node or seen.gpus_per_node) for group in seen.groups), floor)
-    if most.members <= seen.members or seen.members > spec.max_nodes:
+    able = choosing.that_can_grow(spec, seen)
+    asked = _asks(spec, seen, floor, able) or _asks(spec, seen, floor, seen.groups)
+    if not asked or seen.members > spec.max_nodes:
         return None
     if seen.members == spec.max_nodes:
-        return _hold(
-            seen,
-            f"{most.reason}, but maxNodes is {spec.max_nodes}",
-            f"{most.would_change_if}, or maxNodes is raised",
-        )
-    for choice in choosing.that_can_grow(spec, seen):
-        ask = bounds.cut(needed(choice.group.gpus_per_node or seen.gpus_per_node), spec)
-        if ask.members <= seen.members:
-            continue
-        if now < (again := cooldowns.grows_again(spec, grown_at=grown_at)):
-            return _cooling(seen, ask, again)
-        count = min(ask.members - seen.members, choice.most)
-        return Grow(
-            group=choice.group.name,
-            count=count,
-            target=seen.members + count,
-            reason=f"{ask.reason}{f'; {choice.reason}' if choice.reason else ''}",
-            would_change_if=ask.would_change_if,
-        )
-    return _hold(
-        seen,
-        f"{most.reason}, but no group can give it: {choosing.refusals(seen)}",
-        f"{most.would_change_if}, or a group can grow again",
+        ask = _most(*asked.values())
+        reason = f"{ask.reason}, but maxNodes is {spec.max_nodes}"
+        return _hold(seen, reason, ask.would_change_if, "maxNodes is raised")
+    counts = {
+        group.name: min(bounds.cut(asked[group.name], spec).members - seen.members, choosing.most_of(group))
+        for group in able
+        if group.name in asked
+    }
+    if not counts:
+        ask = _most(*asked.values())
+        reason = f"{ask.reason}, but no group can give it: {choosing.refusals(seen)}"
+        return _hold(seen, reason, ask.would_change_if, "a group can grow again")
+    # The most first: so a pod more never makes a step add less. The others follow at the next steps.
+    group = max((group for group in able if group.name in counts), key=lambda group: counts[group.name])
+    ask, count = bounds.cut(asked[group.name], spec), counts[group.name]
+    if now < (again := cooldowns.grows_again(spec, grown_at=grown_at)):
+        return _cooling(seen, ask, again)
+    why = choosing.why(spec, seen, group)
+    return Grow(
+        group=group.name,
+        count=count,
+        target=seen.members + count,
+        reason=f"{ask.reason}{f'; {why}' if why else ''}",
+        would_change_if=ask.would_change_if,
     )
+
+
+def _asks(spec: Spec, seen: Observation, floor: Ask, groups: Sequence[Group]) -> dict[str, Ask]:
+    """What is asked for above what there is, by the group that would give it: each pod of the first group that would
+    take it, everything else of the first of all."""
+    sizes = [(group.name, group.gpus_per_node or seen.gpus_per_node) for group in groups]
+    placed = place(seen.waiting, seen.room, sizes)
+    asked: dict[str, Ask | None] = {name: pending_pods.asks(seen, added=added) for name, added in placed.added.items()}
+    if groups:
+        first, size = sizes[0]
+        asked[first] = _most(
+            asked.get(first),
+            maximum_utilization.asks(spec, seen, gpus_per_node=size),
+            buffer.asks(spec, seen, added=placed.added.get(first, 0), filled=placed.filled),
+            floor,
+        )
+    return {name: ask for name, ask in asked.items() if ask and ask.members > seen.members}
 
 
 def _wait(spec: Spec, seen: Observation) -> Hold | None:
@@ -122,7 +131,7 @@ def _wait(spec: Spec, seen: Observation) -> Hold | None:
         return _hold(
             seen, f"{nodes(seen.on_the_way)} on the way; nothing goes meanwhile", "they serve", *_growing(spec)
         )
-    if ask := pending_pods.asks(seen, gpus_per_node=0):
+    if ask := pending_pods.keeps(seen):
         return _hold(seen, f"{ask.reason}; nothing goes meanwhile", ask.would_change_if)
     return None
 

@@ -17,6 +17,7 @@ class GpuNode:
     """A node of one of the provisioner's groups.
 
     `gpus` are allocatable, `used` requested by pods, `gpu_pods` what each of those pods requests, in GPUs.
+    `serves_them`: groups whose nodes would serve each of these pods, every group where it is empty.
     `duty_cycle` in percent, None where Monitoring has no fresh point.
     `movable` counts pods that would have to move: neither a DaemonSet's nor mirror pods.
     `objection` says why the node must not be emptied, empty where nothing speaks against it.
@@ -34,6 +35,7 @@ class GpuNode:
     objection: str = ""
     gpu_pods: tuple[int, ...] = ()
     suspended: bool = False
+    serves_them: frozenset[str] = frozenset()
 
     @property
     def serving(self) -> bool:
@@ -76,13 +78,15 @@ class Group:
 @dataclass(frozen=True)
 class Observation:
     """Everything the decision may use. `groups` in the spec's order; `pending` is the GPUs each waiting pod asks for,
-    of pods that would fit; `unknown` names what could not be read, and nothing shrinks while it is not empty."""
+    of pods that would fit; `unknown` names what could not be read, and nothing shrinks while it is not empty. `choosy`:
+    of the pending pods those that not every group would serve, each with its GPUs and the groups that would."""
 
     nodes: tuple[GpuNode, ...]
     groups: tuple[Group, ...]
     pending: tuple[int, ...]
     gpus_per_node: int
     unknown: tuple[str, ...] = ()
+    choosy: tuple[tuple[int, frozenset[str]], ...] = ()
 
     @cached_property
     def serving(self) -> tuple[GpuNode, ...]:
@@ -134,11 +138,20 @@ class Observation:
         return self.load / self.gpus
 
     @cached_property
-    def room(self) -> Counter[tuple[int, bool]]:
-        """Nodes on which a waiting pod finds GPUs, those on their way included: how many have so many GPUs free, and
-        whether all of the node's are (an empty node)."""
-        found = Counter((node.free, node.idle) for node in self.serving if node.free)
+    def waiting(self) -> Counter[tuple[int, frozenset[str]]]:
+        """How many pods wait for so many GPUs on a node of these groups; of any group where there are none."""
+        choosy = Counter(self.choosy)
+        free = Counter(self.pending)
+        free.subtract(gpus for gpus, _ in choosy.elements())
+        return choosy + Counter({(gpus, frozenset[str]()): count for gpus, count in free.items()})
+
+    @cached_property
+    def room(self) -> Counter[tuple[int, bool, str]]:
+        """Nodes on which a waiting pod finds GPUs, those on their way included: how many have so many GPUs free,
+        whether all of the node's are (an empty node), and in which group."""
+        found = Counter((node.free, node.idle, node.group) for node in self.serving if node.free)
         for group in self.groups:
             if group.on_the_way:
-                found[group.gpus_per_node or self.gpus_per_node, True] += group.on_the_way
+                size = group.gpus_per_node or self.gpus_per_node
+                found[size, True, group.name] += group.on_the_way
         return found

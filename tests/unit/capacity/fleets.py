@@ -58,15 +58,15 @@ def decided(
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    low = draw(st.none() | st.integers(1, 60))
+    low = draw(st.sampled_from([None, 20, 40, 60]))
     high = draw(st.none() | st.integers((low or 0) + 5, 100))
     most = draw(st.integers(1, 12))
     return Spec(
         existing_instance_group_names=NAMES,
         min_gpu_utilization_percent=low,
         max_gpu_utilization_percent=high,
-        min_unutilized_gpu_nodes=draw(st.integers(0, min(3, most))),
-        min_nodes=draw(st.integers(0, min(4, most))),
+        min_unutilized_gpu_nodes=min(most, draw(st.integers(0, 3))),
+        min_nodes=min(most, draw(st.integers(0, 6))),
         max_nodes=most,
         order=draw(st.sampled_from(["priority", "price"])),
         price_per_node_hour=dict(zip(NAMES, draw(st.permutations([1.0, 2.0, 2.0])), strict=True)),
@@ -74,72 +74,82 @@ def specs(draw: st.DrawFn) -> Spec:
     )
 
 
-@st.composite
-def pods_on(draw: st.DrawFn, gpus: int) -> tuple[int, ...]:
-    """GPUs of pods that one node takes."""
-    found: list[int] = []
-    for want in draw(st.lists(st.integers(1, gpus), max_size=4)):
-        if sum(found) + want <= gpus:
-            found.append(want)
-    return tuple(found)
+def fleets(*, mixed: bool = False, known: bool = False, healthy: bool = False) -> st.SearchStrategy[Observation]:
+    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming."""
+
+    def made(count: int, calm: bool, seed: int) -> Observation:
+        return _thrown(random.Random(seed), count, calm=calm, mixed=mixed, known=known, healthy=healthy)
+
+    return st.builds(made, st.integers(0, 9), st.booleans(), st.integers(0, 2**32))
 
 
-def gpu_nodes(number: int, *, sizes: dict[str, int], known: bool) -> st.SearchStrategy[GpuNode]:
-    sevenths = st.integers(0, 700) | st.integers(0, 70)
-    duty = sevenths.map(lambda number: number / 7)
-    healthy = st.sampled_from([True] * 6 + [False])
-    rarely = st.sampled_from([False] * 6 + [True])
-
-    @st.composite
-    def one(draw: st.DrawFn) -> GpuNode:
-        group = draw(st.sampled_from(NAMES))
-        made = node(
-            f"n{number}",
-            *draw(pods_on(sizes[group])),
-            group=group,
-            gpus=sizes[group],
-            duty=draw(duty if known else st.none() | duty),
-            ready=draw(healthy),
-            cordoned=draw(rarely),
-            suspended=draw(rarely),
-            objection=draw(st.sampled_from(["", "", "", "pod default/train forbids its eviction"])),
-        )
-        return replace(made, movable=made.movable + draw(st.integers(0, 3)))
-
-    return one()
-
-
-@st.composite
-def fleets(draw: st.DrawFn, *, mixed: bool = False, known: bool = False, healthy: bool = False) -> Observation:
-    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming.
-    Every other one is such that something may go: all is known, nothing waits, and nothing is coming."""
-    calm = draw(st.booleans())
-    sizes = {name: draw(st.sampled_from([2, 4, 8])) for name in NAMES}
+def _thrown(dice: random.Random, count: int, *, calm: bool, mixed: bool, known: bool, healthy: bool) -> Observation:
+    """A fleet by dice, quicker by far than by hypothesis. `calm`: something may go, as all is known and nothing waits
+    or is coming."""
+    sizes = {name: dice.choice([2, 4, 8]) for name in NAMES}
     if not mixed:
         sizes = dict.fromkeys(NAMES, sizes["a"])
-    count = draw(st.integers(0, 8))
-    nodes = [draw(gpu_nodes(number, sizes=sizes, known=known or calm)) for number in range(count)]
-    if healthy:
-        nodes = [replace(each, ready=True, cordoned=False, suspended=False) for each in nodes]
-    coming = {name: 0 if healthy or calm else draw(st.sampled_from([0, 0, 0, 1, 2])) for name in NAMES}
+    nodes = [_node(dice, f"n{number}", sizes, calm=calm) for number in range(count)]
+    if not known and not calm:
+        nodes = [replace(each, duty_cycle=None) if dice.random() < 0.1 else each for each in nodes]
+    if not healthy:
+        nodes = [
+            replace(each, ready=_mostly(dice), cordoned=not _mostly(dice), suspended=not _mostly(dice))
+            for each in nodes
+        ]
+    coming = {name: 0 if healthy or calm else dice.choice([0, 0, 0, 1, 2]) for name in NAMES}
     groups = tuple(
         Group(
             name=name,
             members=sum(each.group == name for each in nodes) + coming[name],
             on_the_way=coming[name],
-            refusal=draw(st.sampled_from(["", "", "dry until 14:05"])),
-            reserved_free=draw(st.sampled_from([0, 0, 1, 3])),
-            reserved=draw(st.booleans()),
+            refusal=dice.choice(["", "", "dry until 14:05"]),
+            reserved_free=dice.choice([0, 0, 1, 3]),
+            reserved=dice.choice([True, False]),
             gpus_per_node=sizes[name],
         )
         for name in NAMES
     )
+    most = max(sizes.values())
+    pending = () if calm else tuple(dice.randint(1, most) for _ in range(dice.randint(0, 6)))
+    choosy = [(gpus, dice.choice([name for name in NAMES if sizes[name] == most])) for gpus in pending]
     return Observation(
         nodes=tuple(nodes),
         groups=groups,
-        pending=() if calm else tuple(draw(st.lists(st.integers(1, max(sizes.values())), max_size=5))),
-        gpus_per_node=max(sizes.values()),
+        pending=pending,
+        gpus_per_node=most,
+        choosy=tuple((gpus, frozenset({name})) for gpus, name in choosy if dice.random() < 0.2),
     )
+
+
+def _mostly(dice: random.Random) -> bool:
+    return dice.random() < 0.9
+
+
+def _node(dice: random.Random, name: str, sizes: dict[str, int], *, calm: bool) -> GpuNode:
+    group = dice.choice(NAMES)
+    pods: list[int] = []
+    for _ in range(dice.choice([0, 0, 1, 2, 4])):
+        if (gpus := dice.randint(1, sizes[group])) + sum(pods) <= sizes[group]:
+            pods.append(gpus)
+    made = node(
+        name,
+        *pods,
+        group=group,
+        gpus=sizes[group],
+        duty=dice.random() * (30 if calm else 100),
+        objection="" if _mostly(dice) else "pod default/train forbids its eviction",
+    )
+    return replace(made, movable=made.movable + dice.randint(0, 3))
+
+
+@dataclass(frozen=True)
+class Work:
+    """A pod: its GPUs, how busy they are in percent, and the only group that serves it, if it is choosy."""
+
+    gpus: int
+    load: float
+    only: str = ""
 
 
 @dataclass
@@ -150,8 +160,8 @@ class World:
     dice: random.Random
     sizes: dict[str, int]
     refused: frozenset[str]
-    nodes: dict[str, tuple[str, list[tuple[int, float]]]] = field(default_factory=dict)
-    waiting: list[tuple[int, float]] = field(default_factory=list)
+    nodes: dict[str, tuple[str, list[Work]]] = field(default_factory=dict)
+    waiting: list[Work] = field(default_factory=list)
     objects: frozenset[str] = frozenset()
     made: int = 0
 
@@ -169,8 +179,13 @@ class World:
             )
             for name, size in self.sizes.items()
         )
-        waiting = tuple(gpus for gpus, _ in self.waiting)
-        return Observation(nodes=nodes, groups=groups, pending=waiting, gpus_per_node=max(self.sizes.values()))
+        return Observation(
+            nodes=nodes,
+            groups=groups,
+            pending=tuple(pod.gpus for pod in self.waiting),
+            gpus_per_node=max(self.sizes.values()),
+            choosy=tuple((pod.gpus, frozenset({pod.only})) for pod in self.waiting if pod.only),
+        )
 
     def carry_out(self, decision: Decision) -> None:
         if isinstance(decision, Grow):
@@ -185,29 +200,41 @@ class World:
     def _seen(self, name: str) -> GpuNode:
         group, pods = self.nodes[name]
         size = self.sizes[group]
-        duty = sum(gpus * load for gpus, load in pods) / size
+        duty = sum(pod.gpus * pod.load for pod in pods) / size
         stays = "pod default/train forbids its eviction" if name in self.objects else ""
-        return node(name, *(gpus for gpus, _ in pods), group=group, gpus=size, duty=duty, objection=stays)
+        made = node(name, *(pod.gpus for pod in pods), group=group, gpus=size, duty=duty, objection=stays)
+        return replace(made, serves_them=frozenset({group} if any(pod.only for pod in pods) else ()))
 
-    def _placed(self, pod: tuple[int, float]) -> bool:
+    def _placed(self, pod: Work) -> bool:
         fitting = [
-            pods for group, pods in self.nodes.values() if sum(gpus for gpus, _ in pods) + pod[0] <= self.sizes[group]
+            pods
+            for group, pods in self.nodes.values()
+            if sum(other.gpus for other in pods) + pod.gpus <= self.sizes[group] and pod.only in ("", group)
         ]
         if fitting:
             self.dice.choice(fitting).append(pod)
         return bool(fitting)
 
 
-@st.composite
-def worlds(draw: st.DrawFn, *, mixed: bool = False) -> World:
-    seen = draw(fleets(mixed=mixed, known=True, healthy=True))
-    loads = st.integers(0, 100).map(float)
-    nodes = {each.name: (each.group, [(gpus, draw(loads)) for gpus in each.gpu_pods]) for each in seen.nodes}
-    return World(
-        dice=draw(st.randoms(use_true_random=False)),
-        sizes={group.name: group.gpus_per_node for group in seen.groups},
-        refused=frozenset(group.name for group in seen.groups if group.refusal),
-        nodes=nodes,
-        waiting=[(gpus, draw(loads)) for gpus in seen.pending],
-        objects=frozenset(each.name for each in seen.nodes if each.objection),
-    )
+def worlds(*, mixed: bool = False) -> st.SearchStrategy[World]:
+    def made(seen: Observation, calm: bool, dice: random.Random) -> World:
+        def work(gpus: int, only: str = "") -> Work:
+            return Work(gpus, dice.random() * (30 if calm else 100), only)
+
+        return World(
+            dice=dice,
+            sizes={group.name: group.gpus_per_node for group in seen.groups},
+            refused=frozenset(group.name for group in seen.groups if group.refusal),
+            nodes={
+                each.name: (each.group, [work(gpus, dice.choice(["", "", each.group])) for gpus in each.gpu_pods])
+                for each in seen.nodes
+            },
+            waiting=[
+                *(work(gpus) for (gpus, only), count in seen.waiting.items() if not only for _ in range(count)),
+                *(work(gpus, min(only)) for gpus, only in seen.choosy),
+            ],
+            objects=frozenset(each.name for each in seen.nodes if each.objection),
+        )
+
+    seeds = st.integers(0, 2**32).map(random.Random)
+    return st.builds(made, fleets(mixed=mixed, healthy=True, known=True), st.booleans(), seeds)

@@ -31,7 +31,7 @@ def test_what_is_reserved_and_unused_comes_before_anything_and_no_more_of_it_tha
     assert _grown(SPEC, seen) == ("c", 2)
     assert _grown(BY_PRICE, seen) == ("c", 2)
     decision = decided(SPEC, seen)
-    assert decision.reason.endswith("; c has unused reserved nodes")
+    assert decision.reason.endswith("; c has 2 reserved and unused")
     later = with_group(replace(WAITING, pending=(2,)), "c", reserved_free=0)
     assert _grown(SPEC, later) == ("a", 1)
 
@@ -52,11 +52,23 @@ def test_where_every_group_refuses_each_says_why() -> None:
     assert decision.would_change_if.endswith("or a group can grow again")
 
 
-def test_a_big_pod_goes_where_a_node_is_big_enough() -> None:
+def test_a_big_pod_goes_where_a_node_is_big_enough_and_the_most_are_asked_for_first() -> None:
     seen = with_group(replace(WAITING, pending=(8, 8, 1)), "b", gpus_per_node=8)
-    assert _grown(SPEC, seen) == ("a", 1)
-    assert _grown(SPEC, replace(seen, pending=(8, 8))) == ("b", 2)
+    assert _grown(SPEC, seen) == ("b", 2)
+    assert _grown(SPEC, replace(seen, pending=(8, 1, 2, 2))) == ("a", 3)
     assert isinstance(decided(SPEC, with_group(replace(seen, pending=(8,)), "b", gpus_per_node=8, refusal="dry")), Hold)
+
+
+def test_a_pod_that_only_some_groups_serve_gets_a_node_of_these() -> None:
+    only_c = frozenset({"c"})
+    seen = replace(WAITING, pending=(2, 2, 1), choosy=((2, only_c), (2, only_c)))
+    assert _grown(SPEC, seen) == ("c", 2)
+    free_in_a = fleet(node("n1", group="a"), pending=(2,))
+    assert isinstance(decided(SPEC, free_in_a), Hold)
+    assert _grown(SPEC, replace(free_in_a, choosy=((2, only_c),))) == ("c", 1)
+    assert isinstance(decided(SPEC, replace(fleet(c=1, pending=(2,)), choosy=((2, only_c),))), Hold)
+    nobody = with_group(replace(free_in_a, choosy=((2, only_c),)), "c", refusal="dry until 14:05")
+    assert decided(SPEC, nobody).reason.endswith("but no group can give it: c: dry until 14:05")
 
 
 def test_a_thousand_are_asked_for_at_once_and_the_next_step_goes_on() -> None:
@@ -124,6 +136,17 @@ def test_pods_fit_elsewhere_only_if_they_do_however_they_are_put() -> None:
     assert isinstance(decided(SPEC, seen), Hold)
     roomy = replace(seen, nodes=(*seen.nodes, node("n4", 2, duty=5, gpus=4, objection=forbids)))
     assert _gone(roomy) == ["n1"]
+
+
+def test_pods_that_only_some_groups_serve_find_no_room_elsewhere() -> None:
+    forbids = "pod x forbids its eviction"
+    seen = fleet(
+        node("n1", 1, duty=5, serves_them=frozenset({"a"})), node("n2", 1, duty=5, group="b", objection=forbids)
+    )
+    assert isinstance(decided(SPEC, seen), Hold)
+    assert _gone(replace(seen, nodes=(replace(seen.nodes[0], serves_them=frozenset({"a", "b"})), seen.nodes[1]))) == [
+        "n1"
+    ]
 
 
 def test_the_first_few_are_named_that_keep_a_node() -> None:

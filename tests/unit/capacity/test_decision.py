@@ -71,7 +71,13 @@ def shown(decision: Decision) -> str:
             "1 pod for 2 GPUs",
         ),
         ("a pod waits for what comes", PODS_ONLY, fleet(FAIR, pending=(2,), b=1), "=", "1 node on the way"),
-        ("a pod that no node takes buys none", PODS_ONLY, fleet(FAIR, pending=(4,)), "=", "no more nodes"),
+        (
+            "a pod that no node takes buys none",
+            PODS_ONLY,
+            fleet(FAIR, pending=(4,)),
+            "=",
+            "1 pod for 4 GPUs; nothing goes",
+        ),
         (
             "the buffer is kept",
             spec(min_unutilized_gpu_nodes=2),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from poolwright.capacity.observation import Observation
 from poolwright.capacity.policies import Ask, nodes
-from poolwright.capacity.policies.packing import place
 from poolwright.capacity.provisioner import Spec
 
 
-def asks(spec: Spec, seen: Observation, *, gpus_per_node: int) -> Ask | None:
-    """`gpus_per_node`: those of a node that would be added."""
+def asks(spec: Spec, seen: Observation, *, added: int, filled: int) -> Ask | None:
+    """`added`: nodes of one group that waiting pods need beyond what is free or on its way, `filled`: empty nodes that
+    they take."""
     if not spec.min_unutilized_gpu_nodes:
         return None
-    placed = place(seen.pending, seen.room, gpus_per_node)
-    idle = seen.idle + seen.on_the_way - placed.filled
+    idle = seen.idle + seen.on_the_way - filled
     return Ask(
-        members=seen.members + placed.added + spec.min_unutilized_gpu_nodes - idle,
+        members=seen.members + added + spec.min_unutilized_gpu_nodes - idle,
         reason=f"{nodes(idle)} idle or on the way{' once waiting pods are placed' if seen.pending else ''}, "
         f"minUnutilizedGPUNodes is {spec.min_unutilized_gpu_nodes}",
         would_change_if="pods leave a node, or minUnutilizedGPUNodes is lowered",
