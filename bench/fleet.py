@@ -24,7 +24,7 @@ from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.boot_images import image
 from poolwright.references import ClusterRef, GroupRef, PoolRef, last_part
 from poolwright.rollouts.rollout import Policy, Rollout, Wave, encode
-from poolwright.services import released, start_rollout
+from poolwright.services import known_rollouts, released
 
 WORLD = ROOT / "localcloud" / "worlds" / "small.yaml"
 SPEED = 3600.0  # what Compute begins is done at once: the time that is measured is ours
@@ -52,7 +52,7 @@ class Fleet:
             id=FINISHED, environment=demo.NAME, run_id=1, image="", policy=policy, phase="done",
             waves=(Wave(name="canary", targets=()),), commanded=("2021-01-01T00:00:00+00:00", "0"),
         )  # fmt: skip
-        self.store.put(start_rollout.COLLECTION, FINISHED, encode(done), version=None)
+        self.store.put(known_rollouts.COLLECTION, FINISHED, encode(done), version=None)
 
     def release(self) -> str:
         """Put the environment on a new boot image, so that the group is out of date; the image's name."""

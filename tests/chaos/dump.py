@@ -21,7 +21,7 @@ from tests.chaos.harness import Flow, Json
 
 COLLECTIONS = (
     "builds", "control", "drift", "environments", "intents", "leases", "provisioners", "records", "refusals",
-    "rollouts", "runs", "targets",
+    "rollouts", "runs", "targets", "unfinished",
 )  # fmt: skip
 COLLECTIONS_OF_TIME = ("hints", "retention")  # what was asked for lately, and since when nobody names a template
 # Records of messages that were heard: where a message never came, there is none.

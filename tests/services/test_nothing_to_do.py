@@ -8,7 +8,7 @@ import pytest
 from poolwright.references import last_part
 from poolwright.rollouts import plan
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import ask_rollout, deciding, released, start_rollout
+from poolwright.services import ask_rollout, deciding, known_rollouts, released, start_rollout
 from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, image, runs, stored
 from tests.chaos.harness import Flow
 from tests.services.conftest import Begin
@@ -24,7 +24,7 @@ def written(flow: Flow) -> list[str]:
 
 
 def newest(flow: Flow) -> Rollout:
-    return start_rollout.all_of(flow.ports, NAME)[-1]
+    return known_rollouts.all_of(flow.ports, NAME)[-1]
 
 
 def the_end(flow: Flow) -> Rollout:

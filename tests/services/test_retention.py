@@ -6,7 +6,7 @@ import pytest
 
 from poolwright.entries import Entry
 from poolwright.references import last_part
-from poolwright.services import intents
+from poolwright.services import intents, rollout_seen
 from poolwright.services.intents import Intent
 from poolwright.services.ports import Listed
 from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, command, groups, image, phase, release, runs, stored, table
@@ -172,3 +172,29 @@ def test_a_look_at_what_may_go_is_three_lists_an_hour(begin: Begin) -> None:
     assert calls["images.List"] <= 5
     assert calls["disks.AggregatedList"] == 0
     assert writes(flow) == []
+
+
+def test_documents_of_the_groups_of_a_rollout_go_after_the_grace_period_and_it_is_shown_as_before(
+    begin: Begin,
+) -> None:
+    flow = begin(**SOON)
+    roll_out(flow, 1)
+    flow.pass_time(300)
+    (environment,) = flow.ports.environments
+    before = rollout_seen.of(flow.ports, environment)
+    assert len(stored(flow, "targets")) == 3
+    later(flow, 1)
+    assert len(stored(flow, "targets")) == 3
+    later(flow, 3)
+    assert stored(flow, "targets") == []
+    assert rollout_seen.of(flow.ports, environment) == before
+
+
+def test_a_rollout_whose_groups_documents_are_gone_can_be_rolled_back(begin: Begin) -> None:
+    flow = begin(**SOON)
+    roll_out(flow, 1)
+    later(flow, 4)
+    assert stored(flow, "targets") == []
+    command(flow, "rollback")
+    flow.until(lambda: phase(flow, 1) == "rolled back", what="the roll-back")
+    assert runs(flow, L4) == {None}

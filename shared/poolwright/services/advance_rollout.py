@@ -11,7 +11,7 @@ from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.references import GroupRef
 from poolwright.rollouts import canary, commands, ends, outbox, steps
 from poolwright.rollouts.rollout import Phase, Rollout, decode, encode
-from poolwright.services import leases, progress, released, start_rollout
+from poolwright.services import known_rollouts, leases, progress, released
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import tell
 from poolwright.services.work import Done, publish, publish_all, rollout_work
@@ -30,7 +30,7 @@ class Rivals:
 
 def handle(work: RolloutWork, ports: Ports) -> Done:
     """Take the rollout's next step. Irrelevant, Busy, Weather."""
-    stored = ports.store.get(start_rollout.COLLECTION, work.rollout)
+    stored = ports.store.get(known_rollouts.COLLECTION, work.rollout)
     if stored is None:
         raise Irrelevant(f"there is no rollout {work.rollout}")
     rollout = decode(stored.body)
@@ -55,11 +55,13 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
     if after.phase != rollout.phase or (after.finished and after.waves != rollout.waves):
         _settle(ports, environment, after)
     try:
-        ports.store.put(start_rollout.COLLECTION, rollout.id, encode(after), version=stored.version)
+        ports.store.put(known_rollouts.COLLECTION, rollout.id, encode(after), version=stored.version)
     except Conflict:
         return Done(f"{rollout.id} was changed meanwhile; it is looked at again", again=True)
     if after.finished and not rollout.finished:
         _wake(ports, after)
+    if after.settled:
+        known_rollouts.tidied(ports, after.environment)
     sentence = f"{rollout.id}: {after.phase}: {after.reason}"
     return Done(sentence, again=(again or bool(after.outbox)) and not after.settled)
 
@@ -68,7 +70,7 @@ def _rivals(ports: Ports, rollout: Rollout) -> Rivals:
     """Rolling back is never given up for a newer one, which waits until it has ended."""
     if rollout.phase in ("offered", "rolling back"):
         return Rivals()
-    others = [each for each in start_rollout.all_of(ports, rollout.environment) if each.id != rollout.id]
+    others = [each for each in known_rollouts.unfinished(ports, rollout.environment) if each.id != rollout.id]
     begun = [each for each in others if each.phase != "offered"]
     place = (rollout.created, rollout.id)
     newer = [each for each in begun if (each.created, each.id) > place and each.kind == "rollout"]
@@ -165,6 +167,6 @@ def _release(ports: Ports, environment: Environment, rollout: Rollout) -> None:
 
 def _wake(ports: Ports, ended: Rollout) -> None:
     """A newer rollout may have waited for this one's end."""
-    for other in start_rollout.all_of(ports, ended.environment):
+    for other in known_rollouts.unfinished(ports, ended.environment):
         if other.created >= ended.created and not other.finished and other.phase != "offered":
             publish(ports, rollout_work(other.id, cause=f"{ended.id} ended"))

@@ -10,7 +10,7 @@ import msgspec
 
 from poolwright.entries import Entry
 from poolwright.events.rollout_command import Action
-from poolwright.services import records, start_rollout
+from poolwright.services import known_rollouts, records
 from poolwright.services.ports import Ports
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def ask(
 
 def answer(ports: Ports, environment: Environment, *, message_id: str) -> Answer | None:
     """What was made of the command; None while nobody has taken it up."""
-    for rollout in reversed(start_rollout.all_of(ports, environment.name)):
+    for rollout in reversed(known_rollouts.all_of(ports, environment.name)):
         if rollout.commanded[1] == message_id or rollout.cause.endswith(f" {message_id}"):
             return Answer(state="obeyed", rollout=rollout.id, sentence=f"{rollout.id} is {_where(rollout)}")
         if told := _record(ports, rollout.id, message_id):

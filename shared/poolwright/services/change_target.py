@@ -18,7 +18,7 @@ from poolwright.events.work import TargetWork
 from poolwright.logs import redact
 from poolwright.references import GroupRef, PoolRef, last_part
 from poolwright.rollouts.rollout import Rollout, Target, TargetState, Todo, decode
-from poolwright.services import leases, mutate_group, progress, released, start_rollout
+from poolwright.services import known_rollouts, leases, mutate_group, progress, released
 from poolwright.services.ports import Missing, Ports
 from poolwright.services.work import Done, publish, rollout_work
 from poolwright.verdicts import Busy, Irrelevant, Verdict
@@ -47,7 +47,7 @@ def handle(work: TargetWork, ports: Ports) -> Done:
 
 
 def _rollout(ports: Ports, work: TargetWork) -> Rollout:
-    stored = ports.store.get(start_rollout.COLLECTION, work.rollout)
+    stored = ports.store.get(known_rollouts.COLLECTION, work.rollout)
     if stored is None:
         raise Irrelevant(f"there is no rollout {work.rollout}")
     return decode(stored.body)

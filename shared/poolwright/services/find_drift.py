@@ -25,7 +25,7 @@ from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
 from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
 from poolwright.references import GroupRef, PoolRef, last_part
-from poolwright.services import drift, fleet, intents, refusals, released, start_rollout
+from poolwright.services import drift, fleet, intents, known_rollouts, refusals, released
 from poolwright.services.node_pools import left_alone
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.released import Released
@@ -67,7 +67,7 @@ def _busy(ports: Ports, environment: Environment) -> set[str]:
     """Groups in the hands of a rollout."""
     return {
         target.group
-        for rollout in start_rollout.all_of(ports, environment.name)
+        for rollout in known_rollouts.unfinished(ports, environment.name)
         if not rollout.finished and rollout.phase != "offered"
         for target in rollout.targets
     }

@@ -18,7 +18,7 @@ from poolwright.builds.run import BY_HAND, Run, State, image_name, run_id_of
 from poolwright.environments import Environment
 from poolwright.events.cloud_build import BuildStatus
 from poolwright.references import last_part
-from poolwright.services import runs, start_rollout, stop
+from poolwright.services import known_rollouts, runs, start_rollout, stop
 from poolwright.services.ports import Build, Conflict, Json, Missing, Ports
 from poolwright.services.records import record
 from poolwright.verdicts import Busy, Irrelevant, Refused
@@ -165,7 +165,7 @@ def _why_kept_back(ports: Ports, environment: Environment, run_id: int) -> str:
     """Why a good image is not rolled out by itself; empty where it is."""
     if environment.run_id not in (None, run_id):
         return f"{environment.name} is pinned to run {environment.run_id}"
-    newest = max((each.run_id for each in start_rollout.all_of(ports, environment.name)), default=0)
+    newest = max((each.run_id for each in known_rollouts.all_of(ports, environment.name)), default=0)
     return f"run {newest} is newer" if run_id < newest else ""
 
 

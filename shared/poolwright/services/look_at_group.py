@@ -7,7 +7,7 @@ from poolwright.boot_images.resources import InstanceGroup
 from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
 from poolwright.references import ClusterRef, GroupRef, PoolRef
-from poolwright.services import drift, intents, leases, mutate_group, progress, released, start_rollout
+from poolwright.services import drift, intents, known_rollouts, leases, mutate_group, progress, released
 from poolwright.services.mutate_group import Outcome
 from poolwright.services.ports import Missing, Ports
 from poolwright.services.work import Done
@@ -63,7 +63,7 @@ def _bring_to_released(
 
 def _wanted(ports: Ports, environment: Environment, group: GroupRef) -> tuple[str, str]:
     """The image the group should be on: of a rollout that has changed it, else the released one; or why none."""
-    for rollout in reversed(start_rollout.all_of(ports, environment.name)):
+    for rollout in reversed(known_rollouts.unfinished(ports, environment.name)):
         if rollout.finished or rollout.phase == "offered" or all(each.group != str(group) for each in rollout.targets):
             continue
         target, _ = progress.load(ports, rollout, str(group))

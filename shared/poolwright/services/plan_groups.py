@@ -13,7 +13,7 @@ from poolwright.boot_images.changes import Change
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import boot_images, fleet, mutate_group, obstacles, released, start_rollout
+from poolwright.services import boot_images, fleet, known_rollouts, mutate_group, obstacles, released
 from poolwright.services.deciding import Deciding, Unseen
 from poolwright.services.fleet import Member
 from poolwright.services.obstacles import Obstacle
@@ -86,7 +86,7 @@ def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, g
     seen = fleet.look(ports, environment)
     wanted = set(fleet.chosen(seen, groups, environment=environment.name))
     members = [member for member in seen.members() if member.ref in wanted]
-    rollouts = tuple(start_rollout.all_of(ports, environment.name))
+    rollouts = tuple(known_rollouts.all_of(ports, environment.name))
     held = released.read(ports, environment).held
     decide = Deciding(ports, environment, image)
     return Plan(

@@ -36,6 +36,20 @@ def save(ports: Ports, rollout: Rollout, target: Target, version: int | None) ->
         raise Busy(f"{target.group} of {rollout.id} is looked at by somebody else") from None
 
 
+def forget(ports: Ports, rollout: Rollout, *, most: int) -> bool:
+    """Delete the documents of targets, which the rollout's own has taken over, at most so many; whether none is left.
+    Busy."""
+    if merged(ports, rollout) != rollout:
+        return True  # they say more than it does
+    found = ports.store.beginning(COLLECTION, f"{rollout.id}|")
+    for each in found[:most]:
+        try:
+            ports.store.delete(COLLECTION, each.key, version=each.version)
+        except Conflict:
+            raise Busy(f"{each.key} is looked at by somebody else") from None
+    return len(found) <= most
+
+
 def _key(rollout: Rollout, group: str) -> str:
     return f"{rollout.id}|{group}"
 

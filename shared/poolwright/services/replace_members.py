@@ -11,7 +11,7 @@ from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.events.work import Work
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import drift, released, start_rollout
+from poolwright.services import drift, known_rollouts, released, start_rollout
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Refused
 
@@ -33,7 +33,7 @@ def start(ports: Ports, environment: Environment) -> Iterator[Work]:
     ]
     if not known:
         return
-    rollouts = start_rollout.all_of(ports, environment.name)
+    rollouts = known_rollouts.all_of(ports, environment.name)
     replaced = _replaced(rollouts)
     found = [each for each in known if each.at >= replaced.get(each.group, 0.0) + LOOKING_SECONDS]
     if not found:

@@ -6,11 +6,15 @@ pure function (boot_images/collection.py). Before a template goes it is read who
 members of its pool's groups are listed where Compute says that some are on another template than their group's: a
 repair remakes a VM from the template that it was first made with. A template that a member names has its grace begin
 anew. While some place does not answer nothing goes. Compute itself refuses to delete a template that a group needs.
+
+Of our own documents those of targets go (services/progress.py) whose rollout ended before the grace period, as its own
+has taken them over.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from poolwright import environments
@@ -22,7 +26,8 @@ from poolwright.entries import Entry
 from poolwright.environments import Environment
 from poolwright.events.work import RetentionWork
 from poolwright.references import last_part
-from poolwright.services import drift, fleet, intents, released, start_rollout
+from poolwright.rollouts.rollout import Rollout, decode
+from poolwright.services import drift, fleet, intents, known_rollouts, progress, released
 from poolwright.services.fleet import Fleet
 from poolwright.services.ports import Conflict, InUse, Listed, Missing, Ports, Stored
 from poolwright.services.records import ensure
@@ -32,6 +37,7 @@ from poolwright.verdicts import Busy, Irrelevant
 COLLECTION = "retention"
 PAUSE_SECONDS = 3600.0  # between two looks
 MOST = 10  # templates and images that go in one step
+MOST_TARGETS = 200  # documents of our own, some milliseconds each
 POOL_LABEL = "cloud.google.com/gke-nodepool"
 log = logging.getLogger(__name__)
 
@@ -51,8 +57,11 @@ def handle(work: RetentionWork, ports: Ports) -> Done:
         if not left.pool and left.decision.environment == environment.name:
             intents.complete(ports, left.thing, happened=lambda intent: _is_gone(ports, intent))
     stored, now = ports.store.get(COLLECTION, environment.name), ports.clock.now()
+    unfinished = known_rollouts.mended(ports, environment.name)
+    if not _let_targets_go(ports, environment, now=now):
+        return Done(f"{environment.name}: documents of old rollouts' groups go", again=True)
     seen = fleet.look(ports, environment)
-    unnamed = _unnamed(ports, environment, seen)
+    unnamed = _unnamed(ports, environment, seen, unfinished)
     if unnamed is None:
         _remember(ports, environment, stored, since=stored.body["since"] if stored else {}, at=now)
         unsure = ", ".join(str(ref) for ref in seen.missing)
@@ -72,13 +81,22 @@ def handle(work: RetentionWork, ports: Ports) -> Done:
     return Done(f"{environment.name}: {gone} templates and images are gone, {len(due)} were due", again=more)
 
 
-def _unnamed(ports: Ports, environment: Environment, seen: Fleet) -> list[Unnamed] | None:
+def _let_targets_go(ports: Ports, environment: Environment, *, now: float) -> bool:
+    """Let the documents of targets go whose rollouts ended before the grace period; False while there are more."""
+    for name in known_rollouts.ended(ports, environment.name, before=now - environment.retention.grace_seconds):
+        stored = ports.store.get(known_rollouts.COLLECTION, name)
+        if stored and not progress.forget(ports, decode(stored.body), most=MOST_TARGETS):
+            return False
+        known_rollouts.forget(ports, environment.name, name)
+    return True
+
+
+def _unnamed(ports: Ports, environment: Environment, seen: Fleet, wanted: Sequence[Rollout]) -> list[Unnamed] | None:
     """None where something is unknown."""
     templates = ports.compute.templates_in_brief(environment.project)
     if templates.unreachable or seen.listed.unreachable or seen.missing:
         return None
     current = released.read(ports, environment)
-    wanted = [each for each in start_rollout.all_of(ports, environment.name) if not each.settled]
     found = collection.templates(
         list(templates),
         groups=list(seen.listed),

@@ -10,7 +10,7 @@ import msgspec
 
 from poolwright.rollouts import plan
 from poolwright.rollouts.rollout import Rollout, Wave
-from poolwright.services import released, start_rollout, stop
+from poolwright.services import known_rollouts, released, start_rollout, stop
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Irrelevant, Refused
 
@@ -33,7 +33,7 @@ def start(
     if environment.mode == "observe":
         remedy = f"Set it to offer or act in environments/{environment.name}.yaml"
         raise Refused("environment", f"mode of {environment.name} is observe", remedy)
-    known = start_rollout.all_of(ports, environment.name)
+    known = known_rollouts.all_of(ports, environment.name)
     if any(sent <= each.commanded for each in known):
         raise Irrelevant("this roll-back, or a command that was sent after it, was obeyed already")
     targets, excluded = start_rollout.targets_of(ports, environment, also_excluded=True)

@@ -11,7 +11,7 @@ from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.rollouts import commands, outbox
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import progress, released, roll_back_groups, start_rollout, stop
+from poolwright.services import known_rollouts, progress, released, roll_back_groups, start_rollout, stop
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
@@ -70,7 +70,7 @@ def _environment(ports: Ports, event: RolloutCommand) -> Environment:
 def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
     if why := stop.stopped(ports):
         raise Refused("action", f"nothing is started: {why}", "Resume poolwright, then start the rollout again")
-    known = start_rollout.all_of(ports, environment.name)
+    known = known_rollouts.all_of(ports, environment.name)
     if any(_sent(event) <= each.commanded for each in known):  # commands count in the order in which they were sent
         raise Irrelevant("this start, or a command that was sent after it, was obeyed already")
     image = _image(ports, environment, event)
@@ -125,7 +125,7 @@ def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> Boo
 
 def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
     """The rollout that is named, else of the run id, else the environment's newest. Refused."""
-    known = start_rollout.all_of(ports, event.environment)
+    known = known_rollouts.all_of(ports, event.environment)
     named = [each for each in known if event.rollout in (None, each.id) and event.run_id in (None, each.run_id)]
     if not named:
         _environment(ports, event)
@@ -138,11 +138,13 @@ def _meant(ports: Ports, event: RolloutCommand) -> Rollout:
 
 
 def _replace(ports: Ports, before: Rollout, after: Rollout) -> None:
-    stored = ports.store.get(start_rollout.COLLECTION, before.id)
+    stored = ports.store.get(known_rollouts.COLLECTION, before.id)
     if stored is None or decode(stored.body) != before:
         raise Busy(f"{before.id} took a step at this moment; the command is taken up again")
+    if before.finished:
+        known_rollouts.enter(ports, before.environment, before.id)
     try:
-        ports.store.put(start_rollout.COLLECTION, before.id, encode(after), version=stored.version)
+        ports.store.put(known_rollouts.COLLECTION, before.id, encode(after), version=stored.version)
     except Conflict:
         raise Busy(f"{before.id} took a step at this moment; the command is taken up again") from None
 

@@ -11,7 +11,7 @@ from poolwright.references import GroupRef, PoolRef
 from poolwright.rollouts import commands
 from poolwright.rollouts.commands import Action
 from poolwright.rollouts.rollout import Rollout, Target, decode
-from poolwright.services import progress, start_rollout
+from poolwright.services import known_rollouts, progress
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Refused
 
@@ -72,7 +72,7 @@ class RolloutSeen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def of(ports: Ports, environment: Environment, rollout: str = "", *, run_id: int | None = None) -> RolloutSeen:
     """The one of this name or run, else the one under way, else the newest. Refused where there is none."""
-    known = start_rollout.all_of(ports, environment.name)
+    known = known_rollouts.all_of(ports, environment.name)
     named = [each for each in known if rollout in ("", each.id) and run_id in (None, each.run_id)]
     if not named:
         raise Refused("rollout", *_none(environment.name, rollout or (f"of run {run_id}" if run_id else ""), known))
@@ -82,7 +82,7 @@ def of(ports: Ports, environment: Environment, rollout: str = "", *, run_id: int
 
 def why_not(ports: Ports, rollout: str, action: Action) -> str:
     """Why a command would change nothing in a rollout as it is now, in a sentence; empty where it would."""
-    stored = ports.store.get(start_rollout.COLLECTION, rollout)
+    stored = ports.store.get(known_rollouts.COLLECTION, rollout)
     if stored is None:
         return "it is gone"
     try:

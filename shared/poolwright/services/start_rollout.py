@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage
 from poolwright.rollouts import outbox, plan
-from poolwright.rollouts.rollout import Policy, Rollout, Target, decode, encode
-from poolwright.services import released
+from poolwright.rollouts.rollout import Policy, Rollout, Target, encode
+from poolwright.services import known_rollouts, released
 from poolwright.services.ports import Conflict, Missing, Ports
 from poolwright.services.records import record, tell
 from poolwright.services.work import publish, rollout_work
@@ -18,14 +18,6 @@ from poolwright.verdicts import Refused
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
-
-COLLECTION = "rollouts"
-
-
-def all_of(ports: Ports, environment: str) -> list[Rollout]:
-    """The rollouts of an environment, oldest first."""
-    found = [decode(stored.body) for stored in ports.store.all(COLLECTION)]
-    return sorted((each for each in found if each.environment == environment), key=lambda each: (each.created, each.id))
 
 
 def start(
@@ -51,7 +43,7 @@ def start(
     nowhere = partial(_nowhere, ports, environment, key, cause=cause, requester=requester, message_id=commanded[1])
     if environment.mode == "observe":
         return nowhere(f"run {image.run_id} would be rolled out; mode is observe")
-    if ports.store.get(COLLECTION, key) is not None:
+    if ports.store.get(known_rollouts.COLLECTION, key) is not None:
         return _started_already(ports, key, cause=cause)
     targets, excluded = targets_of(ports, environment)
     if groups:
@@ -92,7 +84,8 @@ def start(
 
 def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
     """Store a new rollout with its first record, and ask for its first step; a sentence."""
-    rivals = [each for each in all_of(ports, rollout.environment) if not each.finished and each.id != rollout.id]
+    known = known_rollouts.unfinished(ports, rollout.environment)
+    rivals = [each for each in known if not each.finished and each.id != rollout.id]
     begun = [each.id for each in rivals if each.phase not in ("offered", "rolling back")]
     supersedes = "" if rollout.phase == "offered" or rollout.kind == "roll-back" else ", ".join(begun)
     noted = outbox.entered(
@@ -100,8 +93,9 @@ def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
         why=f"supersedes {supersedes}" if supersedes else rollout.reason, after=outbox.place(rollout),
         excluded=rollout.excluded,
     )  # fmt: skip
+    known_rollouts.enter(ports, rollout.environment, rollout.id)
     try:
-        ports.store.put(COLLECTION, rollout.id, encode(noted), version=None)
+        ports.store.put(known_rollouts.COLLECTION, rollout.id, encode(noted), version=None)
     except Conflict:
         return _started_already(ports, rollout.id, cause=rollout.cause)
     if rollout.phase == "offered":
@@ -132,14 +126,14 @@ def _again(ports: Ports, environment: Environment, image: BootImage, key: str, a
     """A run that goes out for the first time costs no look at the groups."""
     is_released = released.read(ports, environment).run_id == image.run_id
     first = f"{environment.name}-{image.run_id}"
-    if not is_released and (key == first or ports.store.get(COLLECTION, first) is None):
+    if not is_released and (key == first or ports.store.get(known_rollouts.COLLECTION, first) is None):
         return _Again()
     from poolwright.services import deciding
 
     right = deciding.right_already(ports, environment, image, among)
-    proven = is_released or any(
-        each.run_id == image.run_id and each.phase == "done" and each.proven for each in all_of(ports, environment.name)
-    )
+    earlier = [] if is_released else known_rollouts.all_of(ports, environment.name)
+    ended_well = [each for each in earlier if each.run_id == image.run_id and each.phase == "done"]
+    proven = is_released or any(each.proven for each in ended_well)
     return _Again(is_released, proven, right)
 
 

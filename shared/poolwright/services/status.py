@@ -11,7 +11,7 @@ import msgspec
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import drift, fleet, obstacles, progress, refusals, released, rollout_seen, start_rollout
+from poolwright.services import drift, fleet, known_rollouts, obstacles, progress, refusals, released, rollout_seen
 from poolwright.services.fleet import Member
 from poolwright.services.node_pools import left_alone
 from poolwright.services.obstacles import Obstacle
@@ -80,7 +80,7 @@ def read(ports: Ports, environment: Environment) -> Status:
     current = released.read(ports, environment)
     seen = fleet.look(ports, environment)
     members = list(seen.members())
-    rollouts = start_rollout.all_of(ports, environment.name)[::-1]
+    rollouts = known_rollouts.all_of(ports, environment.name)[::-1]
     under_way = tuple(progress.merged(ports, each) for each in rollouts if not each.finished)
     ended = tuple(each for each in rollouts if each.finished)
     runs = Counter(_run(member) for member in members)

@@ -42,7 +42,7 @@ def _name(work: Work) -> str:
 def _take(work: Work, ports: Ports) -> Done:
     """Each kind's service is imported only when it is asked for: a cold start pays for its imports."""
     if isinstance(work, RolloutWork):
-        from poolwright.services.start_rollout import COLLECTION
+        from poolwright.services.known_rollouts import COLLECTION
 
         if ports.store.get(COLLECTION, work.rollout) is None:  # known before the rest is imported
             raise Irrelevant(f"there is no rollout {work.rollout}")

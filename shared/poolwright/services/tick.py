@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import ClusterWork, RetentionWork, Work
-from poolwright.rollouts.rollout import decode
 from poolwright.services import (
     closed_nodes,
     find_drift,
     image_built,
+    known_rollouts,
     replace_members,
     request_build,
     retention,
-    start_rollout,
     stop,
 )
 from poolwright.services.ports import Ports, Weather
@@ -34,7 +33,7 @@ def handle(event: Tick, ports: Ports) -> str:
     if why := stop.stopped(ports):
         return f"nothing is asked for: {why}"
     asked = 0
-    for look in (_rollouts, *(look for each in ports.environments for look in _looks(each))):
+    for look in (look for each in ports.environments for look in _looks(each)):
         try:
             for work in look(ports):
                 publish(ports, work)
@@ -51,6 +50,7 @@ Look = Callable[[Ports], Iterator[Work]]
 
 def _looks(environment: Environment) -> tuple[Look, ...]:
     return (
+        lambda ports: _rollouts(ports, environment),
         lambda ports: _builds(ports, environment),
         lambda ports: find_drift.groups(ports, environment),
         lambda ports: replace_members.start(ports, environment),
@@ -60,9 +60,8 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
     )
 
 
-def _rollouts(ports: Ports) -> Iterator[Work]:
-    for stored in ports.store.all(start_rollout.COLLECTION):
-        rollout = decode(stored.body)
+def _rollouts(ports: Ports, environment: Environment) -> Iterator[Work]:
+    for rollout in known_rollouts.tidied(ports, environment.name):
         if not rollout.settled and rollout.phase != "offered":
             yield rollout_work(rollout.id, cause="tick")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from poolwright.references import REFERENCE_POOL, ClusterRef, PoolRef
-from poolwright.services import metadata_folder, node_pools, reference, start_rollout, stop
+from poolwright.services import known_rollouts, metadata_folder, node_pools, reference, stop
 from poolwright.services.reference import Status
 from poolwright.verdicts import Busy, Refused
 from tests.services.builds.conftest import DEV, PROJECT, Cloud, Died, Json, Process, environment, processes
@@ -188,7 +188,7 @@ def test_no_image_ever_goes_to_it(cloud: Cloud) -> None:
     ask(cloud)
     cloud.advance(300)
     take(cloud)
-    [rollout] = start_rollout.all_of(cloud.ports(), "dev")
+    [rollout] = known_rollouts.all_of(cloud.ports(), "dev")
     assert {target.pool for target in rollout.targets} == {f"{CLUSTER}/nodePools/l4"}
     pool = next(pool for pool in cloud.ports().gke.cluster(CLUSTER).pools if pool.is_reference)
     assert node_pools.left_alone(cloud.environment, pool) == "the reference pool"

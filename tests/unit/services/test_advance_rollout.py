@@ -14,7 +14,7 @@ from poolwright.events.work import RolloutWork, TargetWork, Work
 from poolwright.rollouts import plan
 from poolwright.rollouts.gates.evidence import Evidence
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import evidence, mutate_group, released, start_rollout, step
+from poolwright.services import evidence, known_rollouts, mutate_group, released, step
 from poolwright.verdicts import Irrelevant
 from tests.unit.rollouts.fleet import IMAGE, node
 from tests.unit.rollouts.fleet import rollout as planned
@@ -116,7 +116,7 @@ class Play:
 
     @property
     def rollout(self) -> Rollout:
-        stored = self.outside.store.get(start_rollout.COLLECTION, "dev-42")
+        stored = self.outside.store.get(known_rollouts.COLLECTION, "dev-42")
         assert stored is not None
         return decode(stored.body)
 
@@ -143,7 +143,7 @@ class Play:
 def start_rollout_safely(play: Play, begins: Rollout) -> None:
     """As it is stored by whoever starts it; that is not what dies here."""
     mortal, MortalStore.mortal = MortalStore.mortal, Mortal()
-    play.outside.store.put(start_rollout.COLLECTION, begins.id, encode(begins), version=None)
+    play.outside.store.put(known_rollouts.COLLECTION, begins.id, encode(begins), version=None)
     MortalStore.mortal = mortal
     play.queue = deque([RolloutWork(rollout=begins.id, cause="started")])
 

@@ -13,7 +13,7 @@ import pytest
 
 from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.rollouts.rollout import Phase, Rollout, Target, Wave, decode, encode
-from poolwright.services import mutate_group, progress, start_rollout, step
+from poolwright.services import known_rollouts, mutate_group, progress, step
 from poolwright.services.mutate_group import Outcome
 from poolwright.verdicts import Busy, Irrelevant
 from tests.unit.rollouts.fleet import rollout as planned
@@ -79,16 +79,16 @@ def under_way(outside: Outside, *, groups: int, phase: Phase = "mutating") -> Ro
     found = msgspec.structs.replace(
         planned(), waves=(wave,), phase=phase, facts=image, asked_time=outside.clock.now(), created=outside.clock.now()
     )
-    outside.store.put(start_rollout.COLLECTION, found.id, encode(found), version=None)
+    outside.store.put(known_rollouts.COLLECTION, found.id, encode(found), version=None)
     return found
 
 
 def change(outside: Outside, **fields: Any) -> None:
     """Somebody changes the rollout's document."""
-    stored = outside.store.get(start_rollout.COLLECTION, "dev-42")
+    stored = outside.store.get(known_rollouts.COLLECTION, "dev-42")
     assert stored is not None
     changed = msgspec.structs.replace(decode(stored.body), **fields)
-    outside.store.put(start_rollout.COLLECTION, "dev-42", encode(changed), version=stored.version)
+    outside.store.put(known_rollouts.COLLECTION, "dev-42", encode(changed), version=stored.version)
 
 
 def take(outside: Outside, target: Target) -> str:
@@ -96,7 +96,7 @@ def take(outside: Outside, target: Target) -> str:
 
 
 def states(outside: Outside) -> list[str]:
-    stored = outside.store.get(start_rollout.COLLECTION, "dev-42")
+    stored = outside.store.get(known_rollouts.COLLECTION, "dev-42")
     assert stored is not None
     return [target.state for target in progress.merged(outside.ports, decode(stored.body)).targets]
 
