@@ -202,7 +202,8 @@ BY_KIND: dict[str, Callable[[Json], None]] = {
 def first_status(key: str, obj: Json, now: float) -> Json | None:
     """What `status` says right after creation; None for kinds that start without one."""
     if key == CRD_KEY:
-        return established(obj, now)
+        stored = [version["name"] for version in obj["spec"]["versions"] if version.get("storage")]
+        return {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
     first: dict[str, Json] = {
         "pods": {"phase": "Pending", "qosClass": "BestEffort"},
         "namespaces": {"phase": "Active"},

@@ -137,6 +137,12 @@ def custom_kinds(definition: Json) -> Iterator[Kind]:
             )  # fmt: skip
 
 
+def is_established(definition: Json) -> bool:
+    """Whether its names are accepted, so that its resources are served."""
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
 class Kinds:
     """All kinds of a cluster: the built-in ones and those that its stored definitions establish."""
 
@@ -149,8 +155,12 @@ class Kinds:
         return [*BUILT_IN, *(kind for name in sorted(self._definitions) for kind in self._of(name))]
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
-        """The kind behind a request path; None when nothing of that name is served."""
-        return next((k for k in self.every() if (k.group, k.version, k.plural) == (group, version, plural)), None)
+        """The kind behind a request path; None when nothing of that name is served, or not yet."""
+        return next((k for k in self._served() if (k.group, k.version, k.plural) == (group, version, plural)), None)
+
+    def knows_group(self, group: str) -> bool:
+        """Whether a built-in kind has this group: a request for another of its resources gets a Status."""
+        return any(kind.group == group for kind in BUILT_IN)
 
     def named(self, key: str) -> Kind:
         """The kind stored under a key such as `pods` or `deployments.apps`; a KeyError names what is missing."""
@@ -158,6 +168,12 @@ class Kinds:
             if kind.key == key:
                 return kind
         raise KeyError(f"no kind is served as {key!r}; create its CustomResourceDefinition first")
+
+    def _served(self) -> Iterator[Kind]:
+        yield from BUILT_IN
+        for name, definition in self._definitions.items():
+            if is_established(definition):
+                yield from self._of(name)
 
     def _of(self, name: str) -> tuple[Kind, ...]:
         definition = self._definitions[name]

@@ -92,7 +92,7 @@ class Objects:
         if self.store.get(kind.key, _where(kind, meta)) is not None:
             raise errors.already_exists(kind.group, kind.plural, meta["name"])
         if kind.custom is None:
-            self._refuse(kind, obj, missing(self.schemas, self.schemas.of(kind), obj))
+            self._refuse(kind, obj, rules.spelled_out(kind, missing(self.schemas, self.schemas.of(kind), obj)))
         self._complete(kind, obj)
         if kind.has("status") and kind.key != "nodes":
             obj.pop("status", None)

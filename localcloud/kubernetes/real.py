@@ -17,7 +17,7 @@ from localcloud.kubernetes import patches
 from localcloud.kubernetes.controllers.events import event
 from localcloud.kubernetes.controllers.kubelets import Kubelets
 from localcloud.kubernetes.errors import ApiError
-from localcloud.kubernetes.kinds import CRD_KEY, Kind, Kinds, custom_kinds
+from localcloud.kubernetes.kinds import CRD_KEY, Kind, Kinds, custom_kinds, is_established
 from localcloud.kubernetes.machines import Machines
 from localcloud.kubernetes.selectors import everything, label_test
 from localcloud.kubernetes.store import Change, address
@@ -196,13 +196,12 @@ class RealApi:
         while True:
             definition = self.get(CRD_KEY, key)
             row = next(custom_kinds(definition))
-            conditions = (definition.get("status") or {}).get("conditions") or ()
-            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+            if is_established(definition):
                 try:
                     self._ask("GET", f"/apis/{row.group}/{row.version}/{row.plural}", query={"limit": "1"})
                     return row
                 except ApiError as early:
-                    if early.code != 404:
+                    if early.code not in (404, 429):  # not served yet; its storage is initializing
                         raise
             if time.monotonic() > end:
                 raise ApiError(404, "NotFound", f"{key} is not served {SERVED_WITHIN:.0f} s after its definition")

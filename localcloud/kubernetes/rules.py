@@ -59,10 +59,31 @@ def metadata(kind: Kind, meta: Json) -> Iterator[FieldError]:
 def _workload(obj: Json) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    if spec.get("selector") and not selects(spec["selector"], labels):
+    labels = (template.get("metadata") or {}).get("labels")
+    if spec.get("selector") and not selects(spec["selector"], labels or {}):
         yield invalid_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from _containers(template.get("spec") or {}, "spec.template.spec")
+
+
+def spelled_out(kind: Kind, problems: list[FieldError]) -> list[FieldError]:
+    """Required fields that are absent, as an apiserver says it: it misses not a template, but what belongs in one."""
+    found: list[FieldError] = []
+    for problem in problems:
+        if problem.field == "spec.template" and kind.group in ("apps", "batch"):
+            found += _OF_A_JOB if kind.group == "batch" else _OF_A_WORKLOAD
+        elif (problem.field, kind.plural) != ("spec.selector", "daemonsets"):
+            found.append(problem)
+    return found
+
+
+_OF_A_WORKLOAD = [
+    invalid_value("spec.template.metadata.labels", None, "`selector` does not match template `labels`"),
+    required("spec.template.spec.containers"),
+]
+_OF_A_JOB = [
+    required("spec.template.spec.containers"),
+    required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'),
+]
 
 
 def _containers(spec: Json, path: str) -> Iterator[FieldError]:

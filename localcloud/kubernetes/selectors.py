@@ -113,10 +113,7 @@ def field_test(kind: Kind, selector: str, labels: str = "") -> Test:
         if match is None:
             raise bad_request(f"invalid selector: '{selector}'; can't understand '{part}'")
         if match["key"] not in known:
-            raise bad_request(
-                f'Unable to find "{kind.group}/{kind.version}, Resource={kind.plural}" that match label selector '
-                f'"{labels}", field selector "{selector}": field label not supported: {match["key"]}'
-            )
+            raise bad_request(f"field label not supported: {match['key']}")
         wanted.append((match["key"], match["op"] != "!=", match["value"]))
     if not wanted:
         return everything

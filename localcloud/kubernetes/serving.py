@@ -39,7 +39,7 @@ class Server:
                 return self._outside_resources(request)
             kind = self._objects.kinds.find(target.group, target.version, target.plural)
             if kind is None or (target.namespace and not kind.namespaced):
-                raise errors.unknown_resource()
+                return self._nothing(target.group)
             return await _Call(self._objects, kind, target, request).answer()
         except errors.ApiError as error:
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
@@ -76,8 +76,15 @@ class Server:
             parts = path.split("/")[2:]
             body = discovery.group(kinds, parts[0]) if len(parts) == 1 else discovery.resource_list(kinds, *parts[:2])
         if body is None:
-            raise errors.unknown_resource()
+            root, _, rest = path.lstrip("/").partition("/")
+            return self._nothing(rest.partition("/")[0] if root == "apis" else "" if root == "api" else root)
         return bodies.respond(body, _PLAIN)
+
+    def _nothing(self, group: str) -> web.Response:
+        """Of a group that is built in an apiserver knows more than of any other path."""
+        if self._objects.kinds.knows_group(group):
+            raise errors.unknown_resource()
+        return web.Response(text="404 page not found\n", status=404)
 
     def _discovery(self, request: web.Request, *, core: bool) -> web.Response:
         kinds = self._objects.kinds

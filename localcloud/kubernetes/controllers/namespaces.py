@@ -1,4 +1,4 @@
-"""Namespaces: a default service account in each, and the emptying of those that go."""
+"""Namespaces: a default service account and the cluster's CA in each, and the emptying of those that go."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from localcloud.kubernetes.store import Change
 Json = dict[str, Any]
 
 
+_OWN: dict[str, Json] = {
+    "serviceaccounts": {"metadata": {"name": "default"}},
+    # Nobody in a pod calls the embedded API, so the certificate itself is left out.
+    "configmaps": {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": ""}},
+}
+
+
 class Namespaces(Controller):
-    """Gives every namespace its service account; a terminating one goes when nothing is left in it."""
+    """Gives every namespace what pods find there; a terminating one goes when nothing is left in it."""
 
     def cares(self, change: Change) -> bool:
-        return change.type == "DELETED" or change.key in ("namespaces", "serviceaccounts")
+        return change.type == "DELETED" or change.key in ("namespaces", "serviceaccounts", "configmaps")
 
     def run(self, objects: Objects) -> float | None:
         for namespace in list(objects.store.table("namespaces").values()):
             name = namespace["metadata"]["name"]
             if is_terminating(namespace):
                 _empty(objects, namespace, name)
-            elif objects.store.get("serviceaccounts", f"{name}/default") is None:
-                objects.create(objects.kinds.named("serviceaccounts"), name, {"metadata": {"name": "default"}})
+                continue
+            for key, own in _OWN.items():
+                if objects.store.get(key, f"{name}/{own['metadata']['name']}") is None:
+                    objects.create(objects.kinds.named(key), name, own)
         return None
 
 

@@ -82,6 +82,11 @@ class Cluster:
         """Call a method of the stand-in on its loop."""
         return self._served.call(getattr(self._api, verb), *args, **kwargs)
 
+    def define(self) -> None:
+        """Provisioners are served, once a controller has seen their definition."""
+        self.do("create", "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+        self.do("reconcile")
+
     def node(self, name: str) -> Json:
         found: Json = self.do("get", "nodes", name)
         return found
@@ -237,7 +242,7 @@ def test_a_node_is_cordoned_with_the_reason_and_uncordoned_without_a_trace(
 
 
 def test_what_is_not_there_is_missing(cluster: Cluster, adapter: KubernetesApi) -> None:
-    cluster.do("create", "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    cluster.define()
     with pytest.raises(Missing, match="nodes"):
         adapter.cordon("gone", reason="x")
     with pytest.raises(Missing, match="nodes"):
@@ -333,7 +338,7 @@ def test_a_server_that_is_busy_is_weather_and_no_budget(cluster: Cluster, adapte
 
 def test_provisioners_are_read_and_their_status_merged(cluster: Cluster, adapter: KubernetesApi) -> None:
     assert adapter.provisioners() == []
-    cluster.do("create", "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    cluster.define()
     made = {"apiVersion": "compute.poolwright.dev/v1alpha1", "kind": "NodeProvisioner"}
     cluster.do("create", PROVISIONERS, {**made, "metadata": {"name": "l4"}, "spec": {"maxNodes": 4}})
     adapter.set_provisioner_status("l4", {"target": 2, "reason": "busy"})

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from localcloud.kubernetes import KubernetesApi
+from localcloud.kubernetes import ClusterApi, KubernetesApi
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -118,6 +118,9 @@ class Served:
     """A cluster behind plain HTTP on a free port, in a thread with a loop of its own; its time runs `SPEED` fold."""
 
     SPEED = 20.0
+    token = "none"
+    user = "localcloud-admin"
+    ca_file = ""
 
     def __init__(self, tables: dict[str, Json] | None = None) -> None:
         begun = time.monotonic()
@@ -146,7 +149,7 @@ class Served:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(10)
 
-    def call(self, work: Callable[[KubernetesApi], T]) -> T:
+    def call(self, work: Callable[[ClusterApi], T]) -> T:
         """Run something on the cluster in its own loop, as the simulation does."""
 
         async def run() -> T:
@@ -160,12 +163,40 @@ class Served:
         """One plain HTTP request: its status and decoded body."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": content, **({"Accept": accept} if accept else {})}
-        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with self.open(path, data, method=method, headers=headers) as response:
                 return response.status, json.loads(response.read())
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
+            return error.code, decoded(error.read())
+
+    def open(
+        self, path: str, data: bytes | None = None, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> Any:
+        """A response as it comes."""
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers or {})
+        return urllib.request.urlopen(request, timeout=10)
+
+    def empty(self) -> None:
+        """Each test has its own."""
+
+
+def decoded(text: bytes) -> Json:
+    """A refusal that is no JSON is its text."""
+    try:
+        found: Json = json.loads(text)
+        return found
+    except ValueError:
+        return {"text": text.decode()}
+
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
+
+
+def define_widgets(served: Served) -> None:
+    """Widgets of example.com, served: a definition is established a moment after it was stored."""
+    served.call(lambda api: api.create("customresourcedefinitions.apiextensions.k8s.io", definition_body()))
+    eventually(lambda: served.request("GET", WIDGETS)[0] == 200)
 
 
 def eventually(found: Callable[[], Any], *, within: float = 10.0) -> Any:

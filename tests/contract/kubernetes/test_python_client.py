@@ -14,6 +14,7 @@ from tests.contract.kubernetes.clusters import (
     Clock,
     Served,
     budget_body,
+    define_widgets,
     definition_body,
     eventually,
     node_body,
@@ -50,7 +51,7 @@ def test_every_object_it_reads_passes_its_own_models(served: Served, python: cli
     assert {pod.status.phase for pod in core.list_pod_for_all_namespaces().items} == {"Running", "Succeeded"}
     assert core.list_event_for_all_namespaces().items
     assert {n.metadata.name for n in core.list_namespace().items} >= {"default", "kube-system"}
-    assert client.VersionApi(python).get_code().git_version == "v1.33.5-gke.1080000"
+    assert client.VersionApi(python).get_code().git_version == served.request("GET", "/version")[1]["gitVersion"]
     assert "apps" in {group.name for group in client.ApisApi(python).get_api_versions().groups}
 
 
@@ -83,11 +84,13 @@ def test_a_watch_sees_a_pod_from_its_creation_to_its_end(served: Served, core: A
 
 
 def test_a_watch_tells_an_object_that_leaves_its_selection_as_deleted(served: Served, core: Any) -> None:
-    served.call(lambda api: api.create("nodes", node_body("n1", pool="a")))
-    begins = core.list_node().metadata.resource_version
-    core.patch_node("n1", {"metadata": {"labels": {"pool": "b"}}})
-    core.patch_node("n1", {"metadata": {"labels": {"pool": "a"}}})
-    stream = watch.Watch().stream(core.list_node, label_selector="pool=a", resource_version=begins, timeout_seconds=1)
+    core.create_namespaced_config_map("default", {"metadata": {"name": "c", "labels": {"pool": "a"}}})
+    begins = core.list_namespaced_config_map("default").metadata.resource_version
+    for pool in ("b", "a"):
+        core.patch_namespaced_config_map("c", "default", {"metadata": {"labels": {"pool": pool}}})
+    stream = watch.Watch().stream(
+        core.list_namespaced_config_map, "default", label_selector="pool=a", resource_version=begins, timeout_seconds=1
+    )
     assert [event["type"] for event in stream] == ["DELETED", "ADDED"]
 
 
@@ -105,11 +108,10 @@ def test_a_watch_from_before_a_restart_is_gone(clock: Clock) -> None:
 
 def test_a_watch_can_ask_for_the_present_state_first(served: Served) -> None:
     import json
-    import urllib.request
 
     served.call(lambda api: api.create("nodes", node_body("n1")))
     query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1"
-    with urllib.request.urlopen(f"{served.url}/api/v1/nodes?{query}") as response:
+    with served.open(f"/api/v1/nodes?{query}") as response:
         events = [json.loads(line) for line in response]
     assert [event["type"] for event in events[:2]] == ["ADDED", "BOOKMARK"]
     assert events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
@@ -136,7 +138,7 @@ def test_an_eviction_and_a_node_patch_go_through(served: Served, core: Any) -> N
 
 
 def test_custom_objects_and_their_status(served: Served, python: client.ApiClient) -> None:
-    client.ApiextensionsV1Api(python).create_custom_resource_definition(definition_body())
+    define_widgets(served)
     custom = client.CustomObjectsApi(python)
     where = ("example.com", "v1", "default", "widgets")
     custom.create_namespaced_custom_object(*where, widget_body("w", {"size": 1}))
@@ -153,7 +155,7 @@ def test_custom_objects_and_their_status(served: Served, python: client.ApiClien
 
 
 def test_the_dynamic_client_finds_and_applies(served: Served, python: client.ApiClient) -> None:
-    served.call(lambda api: api.create("customresourcedefinitions.apiextensions.k8s.io", definition_body()))
+    define_widgets(served)
     found = dynamic.DynamicClient(python).resources.get(api_version="example.com/v1", kind="Widget")
     made = found.server_side_apply(widget_body("w", {"size": 2}), name="w", namespace="default", field_manager="tests")
     assert (made.spec.size, made.metadata.managedFields[0].manager) == (2, "tests")

@@ -1,0 +1,131 @@
+"""A real control plane for the same tests as the embedded API: with kubelets of ours, and emptied between two tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from localcloud.control_plane import ADMIN, KUBELETS, ControlPlane
+from localcloud.kubernetes import ApiError, ClusterApi, Ending, Machines
+from localcloud.kubernetes.real import RealApi
+from localcloud.kubernetes.wire import Connection
+from tests.contract.kubernetes.clusters import decoded, eventually
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system")
+WORKLOADS = (
+    "deployments.apps", "daemonsets.apps", "statefulsets.apps", "jobs.batch", "replicasets.apps", "pods",
+    "poddisruptionbudgets.policy", "configmaps", "leases.coordination.k8s.io", "services",
+)  # fmt: skip
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+
+
+class Quick(Machines):
+    """Nothing takes long: time is real here."""
+
+    def start_seconds(self, pod: Json, node: Json) -> float:
+        return 0.2
+
+    def ending(self, pod: Json, node: Json) -> Ending:
+        jobs = any(each["kind"] == "Job" for each in pod["metadata"].get("ownerReferences") or ())
+        return Ending(seconds=0.5 if jobs else None)
+
+
+class Real:
+    """As `Served`, whose methods it has."""
+
+    user = ADMIN
+
+    def __init__(self, folder: Path) -> None:
+        self._plane = ControlPlane(folder)
+        self._plane.start()
+        self.url = self._plane.url
+        self.ca_file = str(self._plane.ca_file)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        connection = Connection(self.url, token=self._plane.tokens[KUBELETS], ca_file=self.ca_file)
+        self._api = RealApi(connection, machines=Quick(), soon=self._loop.call_soon_threadsafe)
+        self._api.start()
+        self._life = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
+
+    @property
+    def token(self) -> str:
+        return self._plane.tokens[ADMIN]
+
+    def stop(self) -> None:
+        self._api.stop()
+        self._life.cancel()
+        self._plane.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def call(self, work: Callable[[ClusterApi], T]) -> T:
+        """Run something on the cluster in the kubelets' own loop, as the simulation does."""
+
+        async def run() -> T:
+            return work(self._api)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, content: str = "application/json", accept: str = "",
+    ) -> tuple[int, Json]:  # fmt: skip
+        """One HTTP request: its status and decoded body."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+        headers = {"Content-Type": content, **({"Accept": accept} if accept else {})}
+        try:
+            with self.open(path, data, method=method, headers=headers) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, decoded(error.read())
+
+    def open(
+        self, path: str, data: bytes | None = None, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> Any:
+        """A response as it comes."""
+        signed = {**(headers or {}), "Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=signed)
+        return urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context(cafile=self.ca_file))
+
+    def empty(self) -> None:
+        """Everything that a test made goes."""
+        for namespace in self.call(lambda api: api.list("namespaces")):
+            if (name := namespace["metadata"]["name"]) not in SYSTEM:
+                self._drop("namespaces", name)
+        for definition in self.call(lambda api: api.list(DEFINITIONS)):
+            self._drop(DEFINITIONS, definition["metadata"]["name"])
+        eventually(self._is_empty, within=60)
+
+    def _is_empty(self) -> bool:
+        left = 0
+        for kind in WORKLOADS:
+            for obj in self.call(lambda api, kind=kind: api.list(kind, "default")):  # type: ignore[misc]
+                name = obj["metadata"]["name"]
+                if name not in ("kube-root-ca.crt", "kubernetes"):
+                    left += 1
+                    self._drop(kind, name, "default")
+        for node in self.call(lambda api: api.list("nodes")):
+            left += 1
+            self._drop("nodes", node["metadata"]["name"])
+        others = self.call(lambda api: api.list("namespaces")), self.call(lambda api: api.list(DEFINITIONS))
+        return left == 0 and len(others[0]) == len(SYSTEM) and not others[1]
+
+    def _drop(self, kind: str, name: str, namespace: str = "") -> None:
+        with contextlib.suppress(ApiError):
+            self.call(lambda api: api.delete(kind, name, namespace, grace=0))
+
+    async def _live(self) -> None:
+        while True:
+            self._api.reconcile()
+            await asyncio.sleep(0.05)
