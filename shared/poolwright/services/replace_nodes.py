@@ -17,9 +17,10 @@ import msgspec
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.references import GroupRef, PoolRef, last_part
-from poolwright.rollouts import replacement
+from poolwright.rollouts import in_hand, replacement
 from poolwright.rollouts.emptying import Cordon, Evict, Member, Wait
-from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Memory, Open, Recreate, Rules, Surge
+from poolwright.rollouts.in_hand import Memory
+from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Open, Recreate, Rules, Surge
 from poolwright.rollouts.rollout import Rollout, Target
 from poolwright.services import mutate_group, state
 from poolwright.services.ports import Json, Kubernetes, Missing, Node, NodePool, Pod, Ports, Taken
@@ -48,7 +49,7 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
         for each in _members(ports, kubernetes, rollout, target, pool, group, points_at)
     ]
     now = ports.clock.now()
-    memory = replacement.caught_up(remembered, members, holder=rollout.id, now=now)
+    memory = in_hand.caught_up(remembered, members, holder=rollout.id, now=now)
     audit = Audit(ports, environment, rollout, target, memory)
     audit.note_what_happened(remembered, members)
     decided = replacement.next_step(memory, members, rules=rules, now=now)
@@ -63,7 +64,7 @@ def step(ports: Ports, environment: Environment, rollout: Rollout, target: Targe
         return _with(target, msgspec.structs.replace(memory, given_up=decided.reason), decided.reason), True
     reason, again = _act(ports, kubernetes, group, rules, decided, audit)
     if isinstance(decided, Evict):
-        memory = replacement.asked(memory, decided, now=now)
+        memory = in_hand.asked(memory, decided, now=now)
     return _with(target, memory, reason), again
 
 

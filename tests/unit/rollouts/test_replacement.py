@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT, Node, Pod
 from poolwright.rollouts import replacement
 from poolwright.rollouts.emptying import Cordon, Evict, Member, Wait
-from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Memory, Open, Recreate, Rules, Step, Surge
+from poolwright.rollouts.in_hand import Memory, Since, asked, caught_up
+from poolwright.rollouts.replacement import Decide, Delete, Done, GiveUp, Open, Recreate, Rules, Step, Surge
 from poolwright.rollouts.rollout import Phase, Policy, Rollout, Target, TargetState, Wave
 
 RULES = Rules(holder="dev-42", base="gke-l4", max_unavailable=1, max_surge=0, drain_seconds=600, node_ready_seconds=900)
@@ -37,12 +38,12 @@ def member(name: str, *, fresh: bool = False, pods: tuple[Pod, ...] = (), **chan
 
 
 def decide(members: list[Member], memory: Memory = NOTHING, *, rules: Rules = RULES, now: float = 1000.0) -> Step:
-    seen = replacement.caught_up(memory, members, holder=rules.holder, now=now)
+    seen = caught_up(memory, members, holder=rules.holder, now=now)
     return replacement.next_step(seen, members, rules=rules, now=now)
 
 
 def in_hand(*names: str, at: float = 990.0) -> Memory:
-    drains = tuple(replacement.Since(name, at, turn, asked=True) for turn, name in enumerate(names, 1))
+    drains = tuple(Since(name, at, turn, asked=True) for turn, name in enumerate(names, 1))
     return Memory(drains=drains, taken=len(names))
 
 
@@ -75,7 +76,7 @@ class Fleet:
     def step(self) -> Step:
         members = list(self.members.values())
         self.dice.shuffle(members)
-        seen = replacement.caught_up(self.memory, members, holder=self.rules.holder, now=self.now)
+        seen = caught_up(self.memory, members, holder=self.rules.holder, now=self.now)
         step = replacement.next_step(seen, members, rules=self.rules, now=self.now)
         self.log.append(step)
         if isinstance(step, Decide):
@@ -244,11 +245,11 @@ def test_a_pod_has_its_time_from_when_it_was_asked_to_leave() -> None:
     """However long everything took before, in bad weather."""
     web = pod("web", "a")
     closed = member("a", pods=(web,), node=node("a", cordoned_for="dev-42"))
-    memory = Memory(drains=(replacement.Since("a", 1.0, 1),), taken=1)
+    memory = Memory(drains=(Since("a", 1.0, 1),), taken=1)
     step = decide([closed], memory, now=5000.0)
     assert step == Evict((web,))
-    memory = replacement.asked(memory, step, now=5000.0)
-    memory = replacement.asked(memory, step, now=5300.0)
+    memory = asked(memory, step, now=5000.0)
+    memory = asked(memory, step, now=5300.0)
     assert decide([closed], memory, now=5600.0) == Evict((web,))
     assert isinstance(decide([closed], memory, now=5601.0), GiveUp)
 
@@ -298,7 +299,7 @@ def test_a_surge_node_is_named_asked_for_and_serves_before_an_old_one_is_closed(
 
 def test_where_no_surge_node_is_to_be_had_nodes_are_replaced_without() -> None:
     rules = replace(RULES, max_surge=1)
-    lost = Memory(surge=(replacement.Since("gke-l4-0000", 900.0),), named=1)
+    lost = Memory(surge=(Since("gke-l4-0000", 900.0),), named=1)
     step = decide([member("a"), member("b")], lost, rules=rules)
     assert isinstance(step, Decide) and step.memory.dry == 1000.0
     assert [each.name for each in step.memory.drains] == ["a"] and not step.memory.surge
@@ -308,7 +309,7 @@ def test_where_no_surge_node_is_to_be_had_nodes_are_replaced_without() -> None:
 
 def test_a_surge_node_that_nothing_needs_any_more_goes_again() -> None:
     rules = replace(RULES, max_surge=1)
-    memory = Memory(surge=(replacement.Since("extra", 900.0),), named=1)
+    memory = Memory(surge=(Since("extra", 900.0),), named=1)
     fleet = [member("a", fresh=True), member("extra", fresh=True)]
     step = decide(fleet, memory, rules=rules)
     assert isinstance(step, Decide) and [each.name for each in step.memory.drains] == ["extra"]
@@ -318,7 +319,7 @@ def test_a_surge_node_that_nothing_needs_any_more_goes_again() -> None:
 
 def test_going_back_deletes_a_bad_surge_node_and_opens_what_was_in_hand() -> None:
     rules = replace(RULES, max_surge=1, max_unavailable=0)
-    memory = Memory(surge=(replacement.Since("extra", 900.0),), drains=(replacement.Since("a", 950.0, 1),), named=1)
+    memory = Memory(surge=(Since("extra", 900.0),), drains=(Since("a", 950.0, 1),), named=1)
     stock = member("a", fresh=True, node=node("a", cordoned_for="dev-42"))
     bad = member("extra", node=node("extra", ready=False))
     assert decide([stock, bad], memory, rules=rules) == Open("a")
@@ -330,7 +331,7 @@ def test_going_back_deletes_a_bad_surge_node_and_opens_what_was_in_hand() -> Non
 
 def test_a_new_node_that_never_serves_gives_the_target_up_unless_there_is_no_room() -> None:
     broken = member("a", fresh=True, node=node("a", ready=False))
-    memory = Memory(coming=(replacement.Since("a", 50.0),))
+    memory = Memory(coming=(Since("a", 50.0),))
     step = decide([broken, member("b")], memory)
     assert isinstance(step, GiveUp) and "node a" in step.reason
     dry = Member(
@@ -351,9 +352,7 @@ def test_a_node_whose_vm_is_being_made_anew_is_not_opened_for_pods_that_would_di
     for rules in (RULES, replace(RULES, stop="the rollout was aborted")):
         assert isinstance(decide([dying], in_hand("a"), rules=rules), Wait), "nor is it forgotten"
         assert decide([replace(dying, action="NONE")], in_hand("a"), rules=rules) == Open("a")
-    assert [each.name for each in replacement.caught_up(in_hand("a"), [dying], holder="dev-42", now=1.0).drains] == [
-        "a"
-    ]
+    assert [each.name for each in caught_up(in_hand("a"), [dying], holder="dev-42", now=1.0).drains] == ["a"]
 
 
 def test_a_node_that_people_suspended_is_left_to_them_and_holds_up_nobody() -> None:
@@ -371,7 +370,7 @@ def test_a_node_in_hand_that_people_suspend_is_let_go() -> None:
     assert decide([theirs], in_hand("a")) == Open("a")
     opened = replace(theirs, node=node("a"))
     assert isinstance(decide([opened], in_hand("a")), Done)
-    assert not replacement.caught_up(in_hand("a"), [opened], holder="dev-42", now=1.0).drains
+    assert not caught_up(in_hand("a"), [opened], holder="dev-42", now=1.0).drains
 
 
 def test_in_a_suspended_cluster_what_is_in_hand_is_gone_on_with_and_nothing_is_begun() -> None:
