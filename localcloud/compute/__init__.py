@@ -27,6 +27,7 @@ from localcloud.compute.operations import Operations
 from localcloud.compute.places import Places
 from localcloud.compute.public_images import public_images
 from localcloud.compute.requests import Requests
+from localcloud.compute.reservations import Reservations
 from localcloud.compute.resize_requests import ResizeRequests
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.room import Room
@@ -65,7 +66,8 @@ class Compute:
         self._images = Images(self._resources, self._places, self._operations)
         self._disks = Disks(self._resources, self._places, self._operations, self._images)
         self._room = Room(self._resources)
-        self._vms = Vms(self._resources, self._disks, self._room)
+        self._reservations = Reservations(self._resources, self._places, self._operations, self._room)
+        self._vms = Vms(self._resources, self._disks, self._room, self._reservations)
         self._members = Members(self._resources, self._vms)
         self._updates = Updates(self._resources, self._members)
         self._templates = Templates(self._resources, self._places, self._operations)
@@ -77,6 +79,7 @@ class Compute:
             self._images,
             self._disks,
             self._templates,
+            self._reservations,
             self._managers,
             MemberMethods(self._resources, self._operations, self._managers, self._members, self._updates),
             ResizeRequests(self._resources, self._operations, self._managers, self._members, self._updates, self._vms),
@@ -106,6 +109,10 @@ class Compute:
         )
 
     # For neighbours in the process: done at once, not in the call log.
+
+    def insert_reservation(self, zone: str, body: dict[str, Any]) -> Resource:
+        """A new reservation, READY."""
+        return self._reservations.shown(self._reservations.make(self._zone(zone), body))
 
     def insert_instance_template(self, body: dict[str, Any], *, project: str | None = None) -> Resource:
         """A new global instance template."""

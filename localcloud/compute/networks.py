@@ -1,4 +1,4 @@
-"""Networks and other things that a project of the stand-in has one of, or none (autoscalers, reservations)."""
+"""Networks and other things that a project of the stand-in has one of, or none (autoscalers)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from localcloud.dispatch import Answer, Call, Handler
 NONE_OF = {
     "autoscalers": ("autoscaler", "autoscalers"),
     "region_autoscalers": ("regionAutoscaler", "autoscalers"),
-    "reservations": ("reservation", "reservations"),
     "snapshots": ("snapshot", "snapshots"),
     "firewalls": ("firewall", "firewalls"),
     "region_disks": ("disk", "disks"),
@@ -43,8 +42,7 @@ class Networks:
         }
         for service, (kind, collection) in NONE_OF.items():
             handlers[f"{service}.List"] = self._lister(kind, collection)
-        for service in ("autoscalers", "reservations"):
-            handlers[f"{service}.AggregatedList"] = self._aggregator(*NONE_OF[service])
+        handlers["autoscalers.AggregatedList"] = self._aggregator(*NONE_OF["autoscalers"])
         return handlers
 
     def subnetworks(self, call: Call) -> Answer:

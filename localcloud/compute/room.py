@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from localcloud.compute.catalog import ACCELERATORS, machine
@@ -40,20 +41,28 @@ def quota_demand(instance: Resource) -> dict[str, int]:
     return needs
 
 
+def _nothing(zone: str) -> Iterable[tuple[Resource, int]]:
+    return ()
+
+
 class Room:
     """What is left."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
+        # What reservations keep free in a zone, set by whoever knows: a VM of each kind, and for how many.
+        self.kept: Callable[[str], Iterable[tuple[Resource, int]]] = _nothing
 
-    def check(self, zone: str, instance: Resource, *, count: int = 1) -> None:
-        """Nothing, or the error that `count` instances like this meet in the zone now.
+    def check(self, zone: str, instance: Resource, *, count: int = 1, reserved: bool = False) -> None:
+        """Nothing, or the error that `count` instances like this meet in the zone now; `reserved`: a reservation has
+        their place.
 
         Errors: `quotaExceeded` (QUOTA_EXCEEDED), `stockout` (ZONE_RESOURCE_POOL_EXHAUSTED).
         """
         project = instance["selfLink"].partition("/projects/")[2].partition("/")[0]
         self._check_quota(project, zone, instance, count)
-        self._check_stock(project, zone, instance, count)
+        if not reserved:
+            self._check_stock(project, zone, instance, count)
 
     def quotas(self, project: str, region: str) -> list[Resource]:
         """A region's quotas as Region prints them."""
@@ -88,6 +97,7 @@ class Room:
                 for path, each in self._resources.table("instances").items()
                 if f"/zones/{zone}/" in path and each["status"] != "TERMINATED"
             )
+            taken += sum(demand(one).get(kind, 0) * left for one, left in self.kept(zone))
             if taken + need * count > int(stock[kind]):
                 text = (
                     f"The zone 'projects/{project}/zones/{zone}' does not have enough resources available to fulfill "

@@ -17,6 +17,7 @@ from localcloud.compute.labels import fresh_labels
 from localcloud.compute.metadata import checked_metadata
 from localcloud.compute.places import region_scope
 from localcloud.compute.references import last, path_in, self_link
+from localcloud.compute.reservations import Reservations
 from localcloud.compute.resources import Resource, Resources
 from localcloud.compute.room import Room
 from localcloud.compute.scheduling import completed, run_seconds
@@ -32,10 +33,11 @@ COPIED = (
 class Vms:
     """Makes, stops, starts and deletes VMs."""
 
-    def __init__(self, resources: Resources, disks: Disks, room: Room) -> None:
+    def __init__(self, resources: Resources, disks: Disks, room: Room, reservations: Reservations) -> None:
         self._resources = resources
         self._disks = disks
         self._room = room
+        self._reservations = reservations
         self._world = resources.world
         self._world.simulation.on("compute.vm.stage", self._stage)
         self._world.simulation.on("compute.vm.run", self._run)
@@ -68,10 +70,12 @@ class Vms:
         if accelerators := _accelerators(zone, body, type_):
             instance["guestAccelerators"] = accelerators
         fresh_labels(instance)
-        self._room.check(last(zone), instance)
+        reservation = self._reservations.chosen(zone, instance)
+        self._room.check(last(zone), instance, reserved=bool(reservation))
         instance["disks"] = self._disks_of(zone, body, type_)
         instance["fingerprint"] = fingerprint([path, instance["labelFingerprint"]])
         made = self._resources.add(path, instance, kind="instance")
+        self._reservations.consume(made, reservation)
         for each in made["disks"]:
             if "source" in each:
                 self._disks.attach(path_in(each["source"]), path)
@@ -114,7 +118,9 @@ class Vms:
         instance = self._resources.get(path)
         takes = seconds(self._world, "provision")
         if instance["status"] == "TERMINATED":
-            self._room.check(path.split("/")[3], instance)
+            reservation = self._reservations.chosen(path.rpartition("/instances/")[0], instance)
+            self._room.check(path.split("/")[3], instance, reserved=bool(reservation))
+            self._reservations.consume(instance, reservation)
             instance["status"] = "PROVISIONING"
             self._world.simulation.after(takes, "compute.vm.stage", path, instance["id"])
         return takes + seconds(self._world, "stage")

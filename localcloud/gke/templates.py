@@ -39,8 +39,9 @@ def template(facts: PoolFacts, *, name: str, project: str) -> Json:
         body["properties"]["guestAccelerators"] = [
             {"acceleratorType": facts.machine.gpu_type, "acceleratorCount": facts.machine.gpus}
         ]
-    if config.get("minCpuPlatform"):
-        body["properties"]["minCpuPlatform"] = config["minCpuPlatform"]
+    for field in ("minCpuPlatform", "reservationAffinity"):
+        if config.get(field):
+            body["properties"][field] = config[field]
     return body
 
 
