@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -69,40 +69,32 @@ def status(rollout: Which = "", env: EnvOption = "", output: OutputOption = "tex
     screen.show(rollout_seen.of(ports, environment, rollout), output, rollout_view.rendered)
 
 
-@app.command(epilog=options.examples("poolwright rollout pause --env dev"))
-def pause(
-    rollout: Which = "",
-    env: EnvOption = "",
-    reason: ReasonOption = "",
-    wait: Wait = False,
-    output: OutputOption = "text",
-) -> int:
-    """Pause a rollout: no further group is changed until it is resumed."""
-    return _command("pause", rollout, env=env, reason=reason, wait=wait, output=output)
+def _order(action: Literal["pause", "resume", "abort"], says: str, *, example: str) -> None:
+    """A command that has no more to say than which rollout it means."""
+
+    def command(
+        rollout: Which = "",
+        env: EnvOption = "",
+        reason: ReasonOption = "",
+        wait: Wait = False,
+        output: OutputOption = "text",
+    ) -> int:
+        return _command(action, rollout, env=env, reason=reason, wait=wait, output=output)
+
+    app.command(action, help=says, epilog=options.examples(example))(command)
 
 
-@app.command(epilog=options.examples("poolwright rollout resume --env dev"))
-def resume(
-    rollout: Which = "",
-    env: EnvOption = "",
-    reason: ReasonOption = "",
-    wait: Wait = False,
-    output: OutputOption = "text",
-) -> int:
-    """Let a paused rollout go on."""
-    return _command("resume", rollout, env=env, reason=reason, wait=wait, output=output)
-
-
-@app.command(epilog=options.examples('poolwright rollout abort --env dev --reason "wrong image"'))
-def abort(
-    rollout: Which = "",
-    env: EnvOption = "",
-    reason: ReasonOption = "",
-    wait: Wait = False,
-    output: OutputOption = "text",
-) -> int:
-    """End a rollout where it is: what it changed stays as it is."""
-    return _command("abort", rollout, env=env, reason=reason, wait=wait, output=output)
+_order(
+    "pause",
+    "Pause a rollout: no further group is changed until it is resumed.",
+    example="poolwright rollout pause --env dev",
+)
+_order("resume", "Let a paused rollout go on.", example="poolwright rollout resume --env dev")
+_order(
+    "abort",
+    "End a rollout where it is: what it changed stays as it is.",
+    example='poolwright rollout abort --env dev --reason "wrong image"',
+)
 
 
 @app.command(
