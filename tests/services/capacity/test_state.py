@@ -51,6 +51,11 @@ def pods_on(flow: Flow, node: str) -> set[str]:
     return {each["metadata"]["name"] for each in found if each["spec"].get("nodeName") == node}
 
 
+def runs(flow: Flow, pod: str) -> bool:
+    found = flow.there(lambda: flow.kubernetes(CLUSTER).get("pods", pod, "default"))
+    return bool(found.get("status", {}).get("phase") == "Running")
+
+
 def what_was_said(flow: Flow) -> list[str]:
     return [each["what"] for each in stored(flow, "records") if each["kind"] == "state"]
 
@@ -94,12 +99,12 @@ def test_a_drain_under_way_ends_in_a_suspended_cluster(begin: Begin) -> None:
 
 
 def test_a_suspended_node_is_closed_emptied_within_budgets_and_left_there_until_it_is_lifted(begin: Begin) -> None:
-    flow = begin(SHRINKING)
+    flow = begin({"minNodes": 2})
     busy = (set(nodes(flow)) - {idle_node(flow)}).pop()
     (chat,) = [name for name in pods_on(flow, busy) if name.startswith("chat")]
     put_pod(flow, "web", busy)
     keep(flow, "web")
-    flow.pass_time(20)
+    flow.until(lambda: runs(flow, "web"), what="a pod that its budget keeps")
     say(flow, "DrainAndSuspend", node=busy)
     look(flow, times=8)
     assert closed(flow)[busy].startswith(f"state/poolwright-node-{busy}@")
