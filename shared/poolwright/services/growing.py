@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from poolwright.capacity.decision import Grow
 from poolwright.environments import Environment
-from poolwright.references import last_part
+from poolwright.references import GroupRef, last_part
 from poolwright.services import leases
 from poolwright.services.memory import Asked, Growth, Memory, save
 from poolwright.services.observe_provisioner import Sight
@@ -52,7 +53,7 @@ def go_on(
         )  # fmt: skip
 
     try:
-        with leases.Holding(ports, leases.of_group(group), holder=key):
+        with hand_on(ports, group, memory, key=key):
             say(f"to ask for {count} nodes in {growth.group}", f"grow {memory.sequence} decided")
             here = {last_part(member["instance"]) for member in sight.members[growth.group]}
             missing = [name for name in growth.names if name not in here]
@@ -67,6 +68,16 @@ def go_on(
     asked = Asked(group=growth.group, names=growth.names, at=now, turn=memory.sequence)
     memory = save(ports, key, memory, growth=None, grown_at=now, coming=(*memory.coming, asked))
     return memory, Done(f"asked for {count} nodes in {growth.group}: {growth.reason}")
+
+
+@contextmanager
+def hand_on(ports: Ports, group: GroupRef, memory: Memory, *, key: str) -> Iterator[None]:
+    """Have the group in hand for one act; it stays in hand only while a node of it is being emptied, not because
+    somebody died in here. leases.Held."""
+    with leases.Holding(ports, leases.of_group(group), holder=key) as holding:
+        if all(drain.place != str(group) for drain in memory.drains):
+            holding.keep(False)
+        yield
 
 
 def _give_up(ports: Ports, key: str, memory: Memory, why: str) -> tuple[Memory, Done]:

@@ -17,7 +17,7 @@ import msgspec
 from poolwright.capacity import observing
 from poolwright.environments import Environment
 from poolwright.references import GroupRef, last_part
-from poolwright.services import leases
+from poolwright.services import growing, leases
 from poolwright.services.memory import Asked, Dry, Memory, save
 from poolwright.services.observe_provisioner import LISTED_SECONDS, Sight
 from poolwright.services.ports import Json, Ports
@@ -31,11 +31,15 @@ _MADE = ("CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING")
 # ZONE_RESOURCE_POOL_EXHAUSTED, ..._WITH_DETAILS, QUOTA_EXCEEDED, IP_SPACE_EXHAUSTED and their kin
 # (https://cloud.google.com/compute/docs/troubleshooting/troubleshooting-resource-availability).
 _SHORTAGES = ("RESOURCE_POOL_EXHAUSTED", "QUOTA", "IP_SPACE_EXHAUSTED")
+# A reservation that is used up is CONDITION_NOT_MET with these words, as the cluster autoscaler knows it
+# (github.com/kubernetes/autoscaler, cluster-autoscaler/cloudprovider/gce/autoscaling_gce_client.go).
+_USED_UP = "does not have available resources for the request"
 
 
-def is_shortage(code: str) -> bool:
-    """Whether an error's code says that there is not enough of something, now and here."""
-    return any(word in code for word in _SHORTAGES)
+def is_shortage(error: str) -> bool:
+    """Whether an error (`CODE: message`) says that there is not enough of something, now and here."""
+    code = error.partition(":")[0]
+    return any(word in code for word in _SHORTAGES) or _USED_UP in error
 
 
 def refusals(memory: Memory, *, now: float) -> dict[str, str]:
@@ -108,7 +112,8 @@ def _is_short(member: Json) -> bool:
 
 def _shortage(member: Json) -> str:
     errors = member.get("lastAttempt", {}).get("errors", {}).get("errors", [])
-    return next((f"{e['code']}: {e.get('message', '')}" for e in errors if is_shortage(str(e.get("code")))), "")
+    told = (f"{each.get('code')}: {each.get('message', '')}" for each in errors)
+    return next((text for text in told if is_shortage(text)), "")
 
 
 def _cancel(
@@ -134,7 +139,7 @@ def _cancel(
     why = _shortage(old[0])
     names = sorted(last_part(member["instance"]) for member in old)
     try:
-        with leases.Holding(ports, leases.of_group(group), holder=key):
+        with growing.hand_on(ports, group, memory, key=key):
             known = memory.dry.get(name)
             if known is None or known.until <= now:
                 dry = {**memory.dry, name: _drier(known, f"{key}|{name}", why, now=now)}
