@@ -11,7 +11,7 @@ from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.references import GroupRef
 from poolwright.rollouts import canary, commands, ends, outbox, steps
 from poolwright.rollouts.rollout import Phase, Rollout, decode, encode
-from poolwright.services import known_rollouts, leases, progress, released
+from poolwright.services import held_back, known_rollouts, leases, progress, released
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import tell
 from poolwright.services.work import Done, publish, publish_all, rollout_work
@@ -48,6 +48,8 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         after, again = live if rollout.finished else rollout, False
     else:
         after, again = _act(ports, environment, live, step)
+        if not isinstance(step, steps.Hold):
+            after = held_back.freed(after)
     held = isinstance(step, steps.Hold) and step.decided
     after = outbox.noted(rollout, after, now=now, cause=work.cause, held=held)
     if after == rollout:
@@ -93,7 +95,8 @@ def _decide(ports: Ports, environment: Environment, live: Rollout, *, now: float
         from poolwright.rollouts import windows
 
         closed = windows.closed(environment.rollout, now)
-    return steps.next_step(live, seen, now=now, closed=closed, behind=behind)
+    step = steps.next_step(live, seen, now=now, closed=closed, behind=behind)
+    return held_back.instead(ports, live, step)
 
 
 def _act(ports: Ports, environment: Environment, live: Rollout, step: steps.Step) -> tuple[Rollout, bool]:

@@ -18,7 +18,7 @@ from poolwright.events.work import TargetWork
 from poolwright.logs import redact
 from poolwright.references import GroupRef, PoolRef, last_part
 from poolwright.rollouts.rollout import Rollout, Target, TargetState, Todo, decode
-from poolwright.services import known_rollouts, leases, mutate_group, progress, released
+from poolwright.services import held_back, known_rollouts, leases, mutate_group, progress, released
 from poolwright.services.ports import Missing, Ports
 from poolwright.services.work import Done, publish, rollout_work
 from poolwright.verdicts import Busy, Irrelevant, Verdict
@@ -34,6 +34,9 @@ def handle(work: TargetWork, ports: Ports) -> Done:
     except LookupError:
         raise Irrelevant(f"{rollout.id} has no group {work.group}") from None
     todo = rollout.left_to_do(target)
+    if todo and rollout.begins_at(target) and (why := held_back.why(ports, target)):
+        _say(ports, rollout, target, version, why)
+        return Done(f"{target.group} of {rollout.id}: {target.state}: {why}")
     if todo:
         group = GroupRef.parse(target.group)
         with leases.Holding(ports, leases.of_group(group), holder=rollout.id) as holding:
@@ -98,7 +101,10 @@ def _note(ports: Ports, rollout: Rollout, target: Target, version: int | None, w
     """What keeps a target stands where people look, while its message comes again; the document is no log, so what is
     raised from libraries is redacted and cut."""
     known = isinstance(wrong, Verdict | leases.Held)
-    text = redact(str(wrong) if known else f"{type(wrong).__name__}: {wrong}")[:300]
+    _say(ports, rollout, target, version, redact(str(wrong) if known else f"{type(wrong).__name__}: {wrong}")[:300])
+
+
+def _say(ports: Ports, rollout: Rollout, target: Target, version: int | None, text: str) -> None:
     if text != target.reason:
         with contextlib.suppress(Busy):
             progress.save(ports, rollout, msgspec.structs.replace(target, reason=text), version)

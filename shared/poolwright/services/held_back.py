@@ -14,7 +14,7 @@ from poolwright.rollouts.rollout import Rollout, Target
 from poolwright.services import state
 from poolwright.services.ports import Ports
 
-_WAITS = "waits for its people:"
+_WAITS = "waits for its people: "
 
 
 def instead(ports: Ports, live: Rollout, step: steps.Step) -> steps.Step:
@@ -31,14 +31,16 @@ def why(ports: Ports, target: Target) -> str:
     """Why nothing may begin at the target, empty where it may. Weather."""
     ref = PoolRef.parse(target.pool).cluster
     problem = state.of_cluster(ports, ref).problem
-    return f"{ref.name} {_WAITS} {problem}" if problem else ""
+    return f"{_WAITS}{ref.name}: {problem}" if problem else ""
 
 
 def freed(rollout: Rollout) -> Rollout:
-    """The rollout once it waits for nobody any more."""
-    if _WAITS not in rollout.reason:
-        return rollout
-    return msgspec.structs.replace(rollout, reason=f"{rollout.current.name} goes on")
+    """The rollout once it waits for nobody any more: its reason is what it was before."""
+    return msgspec.structs.replace(rollout, reason=_before(rollout)) if _WAITS in rollout.reason else rollout
+
+
+def _before(rollout: Rollout) -> str:
+    return rollout.reason.partition(_WAITS)[0].removesuffix("; ")
 
 
 def _ask(ports: Ports, live: Rollout, step: steps.Ask) -> steps.Step:
@@ -58,5 +60,5 @@ def _problems(ports: Ports, targets: Iterable[Target]) -> dict[ClusterRef, str]:
 
 def _held(live: Rollout, problems: dict[ClusterRef, str]) -> steps.Hold | steps.Wait:
     said = "; ".join(f"{ref.name}: {problem}" for ref, problem in problems.items())
-    reason = f"{live.current.name} {_WAITS} {said}"
+    reason = "; ".join(filter(None, (_before(live), f"{_WAITS}{said}")))
     return steps.Wait(reason) if live.reason == reason else steps.Hold(reason)

@@ -7,7 +7,7 @@ from poolwright.boot_images.resources import InstanceGroup
 from poolwright.environments import Environment
 from poolwright.events.work import GroupWork
 from poolwright.references import ClusterRef, GroupRef, PoolRef
-from poolwright.services import drift, intents, known_rollouts, leases, mutate_group, progress, released
+from poolwright.services import drift, intents, known_rollouts, leases, mutate_group, progress, released, state
 from poolwright.services.mutate_group import Outcome
 from poolwright.services.ports import Missing, Ports
 from poolwright.services.work import Done
@@ -52,12 +52,15 @@ def _bring_to_released(
     image = released.image(ports, environment, wanted)
     if image is None:
         return Outcome("left alone", f"image {wanted} is gone; start a rollout of a newer one")
+    acts = environment.mode == "act"
+    if acts and (problem := state.of_cluster(ports, ref).problem):
+        return Outcome("left alone", problem)
     cluster, pool = mutate_group.pool_of(ports, ref, group)
     if not pool.takes_boot_images:  # an operation on the cluster tells of all its pools
         return Outcome("left alone", f"node pool {pool.ref.name}: {pool.unfit}")
     return mutate_group.bring_to_image(
         ports, environment=environment, cluster=cluster, pool=pool, group=group, image=image, cause=cause,
-        act=environment.mode == "act",
+        act=acts,
     )  # fmt: skip
 
 

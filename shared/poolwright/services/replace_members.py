@@ -6,12 +6,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.environments import Environment
 from poolwright.events.work import Work
+from poolwright.references import PoolRef
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import drift, known_rollouts, released, start_rollout
+from poolwright.services import drift, known_rollouts, released, start_rollout, state
+from poolwright.services.drift import Drift
 from poolwright.services.ports import Ports
 from poolwright.verdicts import Refused
 
@@ -36,6 +39,7 @@ def start(ports: Ports, environment: Environment) -> Iterator[Work]:
     rollouts = known_rollouts.all_of(ports, environment.name)
     replaced = _replaced(rollouts)
     found = [each for each in known if each.at >= replaced.get(each.group, 0.0) + LOOKING_SECONDS]
+    found = _less_suspended(ports, found)
     if not found:
         return
     seen = "|".join(f"{each.group} {sorted(each.members.items())} {each.since}" for each in found)
@@ -68,3 +72,16 @@ def _replaced(rollouts: Sequence[Rollout]) -> dict[str, float]:
             for target in wave.targets:
                 through[target.group] = max(wave.verified, through.get(target.group, 0.0))
     return through
+
+
+def _less_suspended(ports: Ports, found: Sequence[Drift]) -> list[Drift]:
+    """Without the members that people suspended: those stay as they are until nobody suspends them any more."""
+    refs = sorted({PoolRef.parse(each.pool).cluster for each in found})
+    suspended = {ref: state.of_cluster(ports, ref).suspended for ref in refs}
+    rest = []
+    for each in found:
+        theirs = suspended[PoolRef.parse(each.pool).cluster]
+        members = {name: template for name, template in each.members.items() if name not in theirs}
+        if members:
+            rest.append(replace(each, members=members))
+    return rest
