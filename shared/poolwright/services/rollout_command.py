@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.events.rollout_command import RolloutCommand
 from poolwright.rollouts import commands, outbox
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import known_rollouts, progress, released, roll_back_groups, start_rollout, stop
+from poolwright.services import known_rollouts, progress, stop
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
 if TYPE_CHECKING:
+    from poolwright.boot_images.image import BootImage
     from poolwright.environments import Environment
 
 
 def handle(event: RolloutCommand, ports: Ports) -> str:
     """Change the rollout's document, then ask for its next step. Irrelevant, Refused, Weather."""
     if event.action == "start":
-        return _start(ports, _environment(ports, event), event)
+        return _start(ports, event)
     if event.action == "rollback" and event.groups:
+        from poolwright.services import roll_back_groups
+
         return roll_back_groups.start(
             ports, environment=_environment(ports, event), groups=event.groups, cause=_cause(event), sent=_sent(event),
             requester=event.requester,
@@ -44,6 +46,8 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
         )  # fmt: skip
         raise Irrelevant(f"{event.action} of {rollout.id} changes nothing: {reason}") from None
     if changed.phase == "aborted":  # held first: whoever dies here is asked again, and nothing heals what he stopped
+        from poolwright.services import released
+
         released.hold(ports, changed.environment, groups=commands.left_behind(live), why=f"{live.id} was aborted")
     _replace(ports, rollout, _noted(ports, event, rollout, changed))
     publish(ports, rollout_work(rollout.id, cause=f"command {event.action}"))
@@ -67,12 +71,13 @@ def _environment(ports: Ports, event: RolloutCommand) -> Environment:
     raise Refused("environment", f"there is no environment {event.environment!r}", f"Use one of: {known}")
 
 
-def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str:
+def _start(ports: Ports, event: RolloutCommand) -> str:
     if why := stop.stopped(ports):
         raise Refused("action", f"nothing is started: {why}", "Resume poolwright, then start the rollout again")
-    known = known_rollouts.all_of(ports, environment.name)
+    known = known_rollouts.all_of(ports, event.environment)
     if any(_sent(event) <= each.commanded for each in known):  # commands count in the order in which they were sent
         raise Irrelevant("this start, or a command that was sent after it, was obeyed already")
+    environment = _environment(ports, event)
     image = _image(ports, environment, event)
     same = [each for each in known if each.run_id == image.run_id and not each.finished]
     if same and same[-1].phase != "offered":
@@ -90,6 +95,8 @@ def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str
     key = f"{environment.name}-{image.run_id}"
     if any(each.id == key for each in known):
         key += "-" + hashlib.sha256(event.message_id.encode()).hexdigest()[:6]
+    from poolwright.services import start_rollout
+
     return start_rollout.start(
         ports, environment=environment, image=image, key=key, cause=_cause(event), requester=event.requester,
         asked_by_a_person=True, commanded=_sent(event), groups=event.groups,
@@ -98,6 +105,7 @@ def _start(ports: Ports, environment: Environment, event: RolloutCommand) -> str
 
 def _image(ports: Ports, environment: Environment, event: RolloutCommand) -> BootImage:
     """The image that is meant: of the run id, or the newest. Refused."""
+    from poolwright.boot_images.image import BootImage, why_unusable
     from poolwright.services import runs
 
     images = []
