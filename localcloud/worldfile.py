@@ -6,9 +6,11 @@ What is loaded is an old, quiet world: nodes are Ready, GPUs allocatable, worklo
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import yaml
 
 from localcloud.compute import Compute
 from localcloud.dispatch import Call
@@ -25,6 +27,7 @@ DUTY_CYCLE_ANNOTATION = "localcloud.poolwright.dev/duty-cycle"
 DUTY_CYCLE_METRIC = "kubernetes.io/node/accelerator/duty_cycle"
 GPU = "nvidia.com/gpu"
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+DEFINITION = Path(__file__).parents[1] / "manifests" / "helm" / "poolwright" / "objects" / "nodeprovisioners.yaml"
 # Nothing takes time while a world is loaded.
 INSTANTLY = {
     "compute": ("operation", "attempt", "provision", "stage"),
@@ -168,30 +171,10 @@ def _put_provisioner(gke: Gke, path: str, provisioner: Provisioner) -> None:
 
 
 def _define_provisioners(api: ClusterApi) -> None:
-    """The custom resource, with a schema that takes anything."""
-    if any(each["metadata"]["name"].startswith("nodeprovisioners.") for each in api.list(CRDS)):
-        return
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
-        "name": "v1alpha1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": anything, "status": anything}}},
-    }
-    names = {"plural": "nodeprovisioners", "singular": "nodeprovisioner", "kind": "NodeProvisioner"}
-    api.create(CRDS, {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "nodeprovisioners.compute.poolwright.dev"},
-        "spec": {
-            "group": "compute.poolwright.dev",
-            "scope": "Cluster",
-            "names": names | {"listKind": "NodeProvisionerList"},
-            "versions": [version],
-        },
-    })  # fmt: skip
-    api.reconcile()
+    """The custom resource, as `manifests/` has it."""
+    if not any(each["metadata"]["name"].startswith("nodeprovisioners.") for each in api.list(CRDS)):
+        api.create(CRDS, yaml.safe_load(DEFINITION.read_text("utf-8")))
+        api.reconcile()
 
 
 def _deployment(workload: Workload) -> dict[str, Any]:
