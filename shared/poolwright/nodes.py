@@ -49,9 +49,8 @@ class Pod:
     """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
     `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks
     the registry for even if it has them (imagePullPolicy Always); `gpu_names` are the resources that its GPUs are
-    requested by; `node_terms` (required node affinity) and `tolerations` are kept of GPU pods without a node alone;
-    `local_storage`: it keeps data on its node, which
-    go with the node, and does not say that they may."""
+    requested by; `node_terms` (required node affinity) and `tolerations` are kept of GPU pods alone; `local_storage`:
+    it keeps data on its node, which go with the node, and does not say that they may."""
 
     namespace: str
     name: str

@@ -6,8 +6,10 @@ Shapes: https://kubernetes.io/docs/reference/kubernetes-api/.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from datetime import datetime
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, TypeVar, cast
 
 from poolwright.logs import redact
 from poolwright.nodes import ConfigMap, ImagePull, Job, Node, NodeTerm, Pod, Requirement, Toleration
@@ -23,6 +25,7 @@ _HOSTNAME = "kubernetes.io/hostname"
 _SAFE_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _NEEDED_IMAGE = re.compile(r'(?P<there>Container image|Successfully pulled image) "(?P<image>[^"]+)"')
 _LONGEST_REASON = 300
+_Kept = TypeVar("_Kept", bound=Hashable)
 
 
 def node(item: Json) -> Node:
@@ -50,7 +53,6 @@ def pod(item: Json) -> Pod:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status", {})
     owners = [owner["kind"] for owner in metadata.get("ownerReferences", []) if owner.get("controller")]
     gpus = _gpus(spec)
-    waits = bool(gpus) and not spec.get("nodeName")
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -69,9 +71,19 @@ def pod(item: Json) -> Pod:
         ),
         local_storage=_keeps_data_here(spec, metadata.get("annotations", {})),
         gpu_names=frozenset(gpus),
-        node_terms=_node_terms(spec) if waits else None,
-        tolerations=_tolerations(spec) if waits else (),
+        node_terms=_once(_node_terms(spec)) if gpus else None,
+        tolerations=_once(_tolerations(spec)) if gpus else (),
     )
+
+
+@lru_cache(maxsize=1024)
+def _same(value: Hashable) -> Hashable:
+    return value
+
+
+def _once(value: _Kept) -> _Kept:
+    """The first value that is equal to it: thousands of pods are alike, and need not be kept a thousand times."""
+    return cast("_Kept", _same(value))
 
 
 def _found_no_place(status: Json) -> bool:

@@ -79,18 +79,49 @@ def common_labels(nodes: Iterable[Node]) -> dict[str, str]:
     return labels or {}
 
 
-def waits_for(pod: Pod, offer: Offer) -> bool:
-    """Whether the pod waits for GPUs, and a node like this would give it a place. CPU and memory are not looked at."""
+def waits(pod: Pod) -> bool:
+    """Whether the scheduler found no GPUs for it."""
+    return bool(pod.gpus) and pod.unschedulable and not pod.node and not pod.deleting
+
+
+def would_serve(pod: Pod, offer: Offer) -> bool:
+    """Whether a node like this would give a GPU pod a place. CPU and memory are not looked at."""
     return (
-        not pod.node
-        and not pod.deleting
-        and pod.unschedulable
-        and 0 < pod.gpus <= offer.gpus
+        pod.gpus <= offer.gpus
         and pod.gpu_names <= offer.gpu_names
         and all(offer.labels.get(name) == value for name, value in pod.node_selector.items())
         and (pod.node_terms is None or any(_fulfils(offer.labels, term) for term in pod.node_terms))
         and all(_bears(pod.tolerations, taint) for taint in offer.taints if taint.effect in _KEEPS_OUT)
     )
+
+
+class Servers:
+    """Which groups' nodes would serve a pod. Pods that ask for the same are looked at once."""
+
+    def __init__(self, offers: Mapping[str, Offer]) -> None:
+        self._offers = offers
+        self._found: dict[object, frozenset[str]] = {}
+
+    def of(self, pod: Pod) -> frozenset[str]:
+        """Names of groups."""
+        asked = (pod.gpus, pod.gpu_names, tuple(sorted(pod.node_selector.items())), pod.node_terms, pod.tolerations)
+        if asked not in self._found:
+            self._found[asked] = frozenset(name for name, offer in self._offers.items() if would_serve(pod, offer))
+        return self._found[asked]
+
+    def of_all(self, pods: Iterable[Pod], group: str) -> frozenset[str]:
+        """Those that would serve each of the GPU pods of a node of this group; empty where every group would."""
+        found = frozenset(self._offers)
+        if len(found) > 1:
+            found = found.intersection(*(self.of(pod) | {group} for pod in pods if pod.gpus))
+        return frozenset() if len(found) == len(self._offers) else found
+
+    def pending(self, pods: Iterable[Pod]) -> list[tuple[int, frozenset[str]]]:
+        """Of the pods that wait, and that some group would serve: GPUs and groups."""
+        served = ((pod.gpus, self.of(pod)) for pod in pods if waits(pod))
+        return sorted(
+            ((gpus, groups) for gpus, groups in served if groups), key=lambda each: (each[0], sorted(each[1]))
+        )
 
 
 def _fulfils(labels: Mapping[str, str], term: tuple[Requirement, ...]) -> bool:

@@ -93,9 +93,14 @@ def observe(
     offers = {name: _offer(pools[name], groups[name], there[name].values()) for name in groups}
     reserved, problems = reservations.unused(ports, groups, pools, members)
     unknown += problems
+    servers = observing.Servers(offers)
+    waiting = servers.pending(pods.get("", []))
     seen = Observation(
         nodes=tuple(
-            _gpu_node(node, name, pods.get(node.name, []), cycles.get(node.name), provisioner.spec.drain, states)
+            _gpu_node(
+                node, name, pods.get(node.name, []), cycles.get(node.name), rules=provisioner.spec.drain, states=states,
+                servers=servers,
+            )
             for name in groups
             for node in there[name].values()
         ),
@@ -107,9 +112,10 @@ def observe(
             )
             for name in groups
         ),
-        pending=tuple(sorted(pod.gpus for pod in pods.get("", []) if _is_ours(pod, offers.values()))),
+        pending=tuple(gpus for gpus, _ in waiting),
         gpus_per_node=max(offer.gpus for offer in offers.values()),
         unknown=tuple(unknown),
+        choosy=tuple((gpus, takers) for gpus, takers in waiting if len(takers) < len(offers)),
     )  # fmt: skip
     return Sight(seen=seen, groups=groups, pools=pools, managers=managers, members=members, nodes=nodes, pods=pods)
 
@@ -125,10 +131,6 @@ def _groups(cluster: Cluster, provisioner: Provisioner) -> tuple[dict[str, Group
         if not pool.gpus_per_node:
             raise Unsuited(f"node pool {pool.ref.name} has no GPUs; correct existingInstanceGroupNames")
     return groups, pools
-
-
-def _is_ours(pod: Pod, offers: Iterable[Offer]) -> bool:
-    return any(observing.waits_for(pod, offer) for offer in offers)
 
 
 def _present(members: Iterable[Json]) -> list[Json]:
@@ -199,7 +201,14 @@ def _labels(pool: NodePool, group: GroupRef, accelerator: str) -> dict[str, str]
 
 
 def _gpu_node(
-    node: Node, group: str, pods: list[Pod], cycle: float | None, rules: DrainRules, states: States
+    node: Node,
+    group: str,
+    pods: list[Pod],
+    cycle: float | None,
+    *,
+    rules: DrainRules,
+    states: States,
+    servers: observing.Servers,
 ) -> GpuNode:
     movable = draining.movable(pods)
     return GpuNode(
@@ -214,6 +223,7 @@ def _gpu_node(
         objection=draining.objection(movable, rules),
         gpu_pods=tuple(pod.gpus for pod in movable if pod.gpus),
         suspended=node.name in states.suspended,
+        serves_them=servers.of_all(movable, group),
     )
 
 
