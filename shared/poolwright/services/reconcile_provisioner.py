@@ -135,7 +135,10 @@ class Step:
     def act(self, memory: Memory, sight: Sight) -> Done:
         """Do what is to be done now."""
         ports, environment = self.ports, self.environment
-        memory, sight = stockouts.look_after(ports, environment, sight, memory, key=self.key, cause=self.cause)
+        memory, sight = stockouts.look_after(
+            ports, environment, sight, memory, key=self.key, cause=self.cause, cancels=not self.states.problem
+        )
+        sight = sight.refusing(stockouts.refusals(memory, now=ports.clock.now()))
         hands = drain_nodes.Hands(
             ports, environment, self.kubernetes, sight, key=self.key, rules=self.provisioner.spec.drain,
             states=self.states,
@@ -162,6 +165,7 @@ class Step:
 
     def offer(self, memory: Memory, sight: Sight) -> Done:
         """Decide and record, and do nothing; in mode offer the status says what would be done."""
+        sight = sight.refusing(stockouts.refusals(memory, now=self.ports.clock.now()))
         decision = self._decide(memory, sight)
         self.page.tell(seen=sight.seen, memory=memory, decision=decision)
         if isinstance(decision, rules.Hold):
@@ -174,13 +178,12 @@ class Step:
         return Done(f"{self.key} {what}: {why}")
 
     def _decide(self, memory: Memory, sight: Sight) -> rules.Decision:
-        now = self.ports.clock.now()
         return rules.decide(
             self.provisioner.spec,
-            sight.refusing(stockouts.refusals(memory, now=now)).seen,
+            sight.seen,
             grown_at=memory.grown_at,
             shrunk_at=memory.shrunk_at,
-            now=now,
+            now=self.ports.clock.now(),
             at_once=drain_nodes.at_once(self.environment),
         )
 

@@ -52,12 +52,12 @@ def refusals(memory: Memory, *, now: float) -> dict[str, str]:
 
 
 def look_after(
-    ports: Ports, environment: Environment, sight: Sight, memory: Memory, *, key: str, cause: str
+    ports: Ports, environment: Environment, sight: Sight, memory: Memory, *, key: str, cause: str, cancels: bool
 ) -> tuple[Memory, Sight]:
-    """See what became of members that were asked for, and cancel those that cannot be made: the memory, and the sight
-    without what was cancelled. Busy, Weather."""
+    """See what became of members that were asked for and, where that may be begun (`cancels`), cancel those that cannot
+    be made: the memory, and the sight without what was cancelled. Busy, Weather."""
     memory = _see_what_came(ports, environment, sight, memory, key=key, cause=cause)
-    for name, group in sight.groups.items():
+    for name, group in sight.groups.items() if cancels else ():
         stuck = [member for member in sight.members[name] if _is_short(member)]
         if stuck:
             memory, gone = _cancel(ports, environment, name, group, stuck, memory, key=key, cause=cause)

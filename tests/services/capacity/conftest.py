@@ -99,6 +99,12 @@ def asked(flow: Flow, method: str) -> list[CallRecord]:
     return [each for each in flow.stack.world.calls if each.method == f"instance_group_managers.{method}"]
 
 
+def group_of(flow: Flow, pool: str) -> str:
+    """The name of a pool's only group."""
+    (group,) = groups(flow, PoolRef(CLUSTER, pool))
+    return str(group["name"])
+
+
 def members(flow: Flow, pool: str) -> list[str]:
     """The names of a pool's members, whatever becomes of them."""
     (group,) = groups(flow, PoolRef(CLUSTER, pool))
