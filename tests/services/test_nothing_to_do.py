@@ -8,7 +8,7 @@ import pytest
 from poolwright.references import last_part
 from poolwright.rollouts import plan
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import ask_rollout, deciding, known_rollouts, released, start_rollout
+from poolwright.services import ask_rollout, deciding, known_rollouts, plan_groups, released, start_rollout
 from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, image, runs, stored
 from tests.chaos.harness import Flow
 from tests.services.conftest import Begin
@@ -164,3 +164,25 @@ def test_old_nodes_are_something_to_do_only_where_nodes_are_replaced(begin: Begi
     among = {each.group for each in newest(flow).targets}
     right = deciding.right_already(flow.ports, changed, found, among)
     assert right == (among if policy == "new-nodes-only" else set())
+
+
+def test_another_environment_file_under_the_same_run_goes_out_by_a_rollout_and_not_by_a_tick(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = begin()
+    rolled_out(flow)
+    (environment,) = flow.ports.environments
+    wanted = msgspec.structs.replace(environment.substitutions, labels={"team": "chaos"})
+    changed = msgspec.structs.replace(environment, substitutions=wanted)
+    monkeypatch.setitem(flow.ports.__dict__, "environments", (changed,))
+    flow.begin()
+    flow.pass_time(1200)
+    assert written(flow) == []
+    planned = plan_groups.plan(flow.ports, changed, run_id=1).groups
+    assert [each.verdict for each in planned] == ["change"] * 3
+    order(flow, "start", run_id=1)
+    ended = the_end(flow)
+    assert len(ended.targets) == 3
+    assert ended.proved
+    after = plan_groups.plan(flow.ports, changed, run_id=1).groups
+    assert [each.verdict for each in after] == ["right"] * 3
