@@ -144,8 +144,9 @@ class Step:
             states=self.states,
         )  # fmt: skip
         if memory.drains:
+            in_hand = memory.drains
             memory, done = drain_nodes.go_on(hands, memory)
-            if done.again or not sight.seen.pending:
+            if done.again or memory.drains != in_hand or not sight.seen.pending:  # a node more, or less, than was seen
                 self.page.tell(seen=sight.seen, memory=memory, at_work=done.sentence)
                 return done
         if memory.growth is not None:
