@@ -51,6 +51,11 @@ SUBSCRIPTIONS = (
 FUNCTIONS = tuple(sorted({each.function for each in SUBSCRIPTIONS}))
 
 
+def identity(function: str, project: str) -> str:
+    """The email of the service account that Terraform gives a function."""
+    return f"poolwright-{function.replace('_', '-')}@{project}.iam.gserviceaccount.com"
+
+
 def unpack(archive: Path, folder: Path) -> Path:
     """The archive unpacked, as Cloud Functions would; the folder."""
     with zipfile.ZipFile(archive) as packed:
@@ -77,7 +82,8 @@ class Function:
 class Deployment:
     """Functions that run from `source` (the unpacked archive) with `python`, told by `env`; logs go to `folder`.
 
-    `instances`: of a function that has more than one; `concurrency`: how many requests an instance takes at a time.
+    `instances`: of a function that has more than one; `concurrency`: how many requests an instance takes at a time;
+    `identities`: the key file of a function's own service account, where it has one.
     """
 
     python: Path
@@ -86,6 +92,7 @@ class Deployment:
     folder: Path
     instances: Mapping[str, int] = field(default_factory=dict)
     concurrency: int = 8
+    identities: Mapping[str, Path] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
 
     def start(self, names: Iterable[str] = FUNCTIONS) -> None:
@@ -166,6 +173,8 @@ class Deployment:
             "THREADS": str(self.concurrency),
             "WORKERS": str(self.instances.get(name, 1)),
         }
+        if name in self.identities:
+            env["GOOGLE_APPLICATION_CREDENTIALS"] = str(self.identities[name])
         with log.open("ab") as out:
             process = subprocess.Popen(
                 command,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud import deployment, worldfile
+from localcloud import credentials, deployment, worldfile
 from localcloud.demo import environment
 from localcloud.demo.cloud import Cloud
 from localcloud.demo.screen import Screen
@@ -24,7 +24,8 @@ SPEED = 60.0
 
 @dataclass(frozen=True)
 class Options:
-    """What is played, and how. `without`: subscriptions left out, to see that each is needed."""
+    """What is played, and how. `without`: subscriptions left out, to see that each is needed. With `kubernetes`
+    real each function has a service account of its own, for which nothing is installed in the clusters yet."""
 
     archive: Path
     python: Path
@@ -35,6 +36,7 @@ class Options:
     without: Sequence[str] = ()
     pubsub: str = "auto"
     firestore: str = "auto"
+    kubernetes: str = "embedded"
     patience: float = PATIENCE_SECONDS
 
 
@@ -63,6 +65,7 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
             source=deployment.unpack(options.archive, options.folder / "functions"),
             env=env,
             folder=options.folder,
+            identities=_identities(manifest, options.folder) if options.kubernetes == "real" else {},
         )
         stack.callback(deployed.stop)
         stack.enter_context(_variables(env))
@@ -75,6 +78,17 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
         yield Stage(story, manifest, deployed, options.folder)
         if process.poll() is not None:
             raise RuntimeError(f"the stand-in ended early; see {options.folder / 'localcloud.log'}")
+
+
+def _identities(manifest: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Function -> key file of its service account."""
+    project, token_uri = manifest["project"], f"{manifest['endpoints']['oauth2.googleapis.com']}/token"
+    return {
+        name: credentials.service_account_file(
+            folder, project=project, email=deployment.identity(name, project), token_uri=token_uri
+        )
+        for name in deployment.FUNCTIONS
+    }
 
 
 def _story(world: Plan, environments: Path, manifest: dict[str, Any], screen: Screen) -> Story:
@@ -93,7 +107,7 @@ def _story(world: Plan, environments: Path, manifest: dict[str, Any], screen: Sc
 
 def _serve(options: Options, stack: contextlib.ExitStack) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     arguments = ["--state", str(options.state), "--speed", str(options.speed)]
-    arguments += ["--pubsub", options.pubsub, "--firestore", options.firestore]
+    arguments += ["--pubsub", options.pubsub, "--firestore", options.firestore, "--kubernetes", options.kubernetes]
     arguments += ["--seed", str(options.seed)] if options.seed is not None else []
     log = stack.enter_context((options.folder / "localcloud.log").open("ab"))
     process, manifest = deployment.serve(arguments, python=Path(sys.executable), log=log)

@@ -180,13 +180,14 @@ def deployed(
     state: Path = WORLDS / "small.yaml",
     speed: float = 120.0,
     without: Sequence[str] = (),
+    kubernetes: str = "embedded",
 ) -> Iterator[Deployed]:
     """A fresh world with poolwright deployed on it from `archive`; `without`: subscriptions left out."""
     assert PYTHON.exists(), f"{PYTHON} is missing: run `make setup`"
     screen = Screen(Console(file=StringIO(), width=200))
     options = Options(
         archive=archive, python=PYTHON, folder=folder, state=state, speed=speed, without=without, pubsub=kind,
-        firestore=kind,
+        firestore=kind, kubernetes=kubernetes,
     )  # fmt: skip
     bootstrap._of_process.cache_clear()
     with stage(options, screen) as running:
