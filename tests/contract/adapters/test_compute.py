@@ -40,6 +40,17 @@ class Cloud:
         group = {"name": "pool", "targetSize": 2, "instanceTemplate": link("first")}
         served.call(stand_in.insert_instance_group_manager, ZONE, group)
 
+        self._served = served
+        self._stand_in = stand_in
+
+    def now(self) -> float:
+        """The stand-in's time."""
+        return float(self._served.world.simulation.now())
+
+    def reserve(self, body: dict[str, Any]) -> None:
+        """Somebody makes a reservation."""
+        self._served.call(self._stand_in.insert_reservation, ZONE, body)
+
     def members(self) -> list[str]:
         return sorted(member["instance"].rpartition("/")[2] for member in self.adapter.members(GROUP))
 
@@ -230,3 +241,28 @@ def test_boot_disks_tell_which_vms_were_made_of_an_image(cloud: Cloud) -> None:
     assert users == [first, second]
     assert all(disk["creationTimestamp"] for disk in disks)
     assert not cloud.adapter.boot_disks(PROJECT, image=image.replace("/one", "/another"))
+
+
+def test_reservations_are_read_of_all_zones_and_one_by_its_name(cloud: Cloud) -> None:
+    properties = {"machineType": "e2-medium"}
+    body = {"name": "kept", "specificReservation": {"count": "3", "instanceProperties": properties}}
+    cloud.settled()
+    cloud.reserve(body)
+    (listed,) = cloud.adapter.reservations(PROJECT)
+    one = cloud.adapter.reservation(PROJECT, ZONE, "kept")
+    assert listed == one
+    assert one["specificReservation"] == {
+        "count": "3", "assuredCount": "3", "inUseCount": "0", "instanceProperties": properties,
+    }  # fmt: skip
+    assert cloud.adapter.reservations(PROJECT).unreachable == frozenset()
+    with pytest.raises(Missing):
+        cloud.adapter.reservation(PROJECT, ZONE, "other")
+
+
+def test_a_vm_tells_when_it_was_started(cloud: Cloud) -> None:
+    (first, _) = cloud.settled()
+    member = next(each for each in cloud.adapter.members(GROUP) if each["instance"].endswith(first))
+    assert member["instanceStatus"] == "RUNNING"
+    assert abs(cloud.adapter.started(GROUP, first) - cloud.now()) < 24 * 3600
+    with pytest.raises(Missing):
+        cloud.adapter.started(GROUP, "nobody")

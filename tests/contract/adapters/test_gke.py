@@ -15,7 +15,7 @@ from poolwright.adapters.gke import HOST, KubernetesEngine
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.kubernetes import ControlPlanes
 from poolwright.references import REFERENCE_POOL, ClusterRef, PoolRef
-from poolwright.services.ports import Cluster, Missing, NodePool, Rejected
+from poolwright.services.ports import Cluster, Missing, NodePool, Rejected, ReservationAffinity, Taint
 from tests.contract.conftest import Served
 
 SERVING = ClusterRef("demo-project", "us-central1", "serving")
@@ -29,6 +29,7 @@ L4_POOL = {
         "labels": {"team": "serving"},
     },
 }
+RESERVATION_NAME = "compute.googleapis.com/reservation-name"
 CPU_POOL = {"name": "cpu", "autoscaling": {"enabled": True, "max_node_count": 3}}
 
 
@@ -80,6 +81,26 @@ def test_a_cluster_is_read_with_its_pools_and_their_groups(serving: Cluster) -> 
     assert [group.zone for group in l4.groups] == ["us-central1-a", "us-central1-b"]
     assert all(group.project == "demo-project" and group.name.startswith("gke-serving-l4-") for group in l4.groups)
     assert (cpu.accelerators, cpu.gpus_per_node, cpu.autoscaling) == ((), 0, True)
+
+
+def test_a_pool_tells_what_its_nodes_offer_to_pods_and_consume(serving: Cluster, engine: KubernetesEngine) -> None:
+    sharing = {"gpuSharingStrategy": "TIME_SHARING", "maxSharedClientsPerGpu": "3"}
+    accelerator = {"acceleratorType": "nvidia-l4", "acceleratorCount": "2", "gpuSharingConfig": sharing}
+    affinity = {"consumeReservationType": "SPECIFIC_RESERVATION", "key": RESERVATION_NAME, "values": ["kept"]}
+    config = {
+        "machineType": "g2-standard-24",
+        "accelerators": [accelerator],
+        "taints": [{"key": "dedicated", "value": "render", "effect": "NO_SCHEDULE"}],
+        "reservationAffinity": affinity,
+    }
+    where = {"initialNodeCount": 0, "locations": ["us-central1-a"]}
+    engine.create_pool(SERVING, {"name": "shared", "config": config, **where})
+    by_name = {pool.ref.name: pool for pool in engine.cluster(SERVING).pools}
+    shared, plain = by_name["shared"], by_name["l4"]
+    assert (shared.sharing, shared.clients_per_gpu, shared.partition, shared.spot) == ("time-sharing", 3, "", False)
+    assert Taint("dedicated", "render", "NoSchedule") in shared.taints
+    assert shared.reservation == ReservationAffinity("SPECIFIC_RESERVATION", ("kept",))
+    assert (plain.sharing, plain.clients_per_gpu, plain.reservation) == ("", 0, None)
 
 
 def test_a_cluster_asked_for_by_project_number_is_named_by_project_id(

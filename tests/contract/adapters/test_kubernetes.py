@@ -183,9 +183,7 @@ def test_gpus_are_counted_under_whatever_name_a_device_plugin_gives_them(
     assert (pod.gpus, pod.gpu_names) == (2, frozenset({"nvidia.com/mig-1g.5gb"}))
 
 
-def test_a_gpu_pod_without_a_node_tells_which_nodes_it_needs_and_bears(
-    cluster: Cluster, adapter: KubernetesApi
-) -> None:
+def test_a_gpu_pod_tells_which_nodes_it_needs_and_bears(cluster: Cluster, adapter: KubernetesApi) -> None:
     terms = [
         {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]},
         {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
@@ -194,14 +192,14 @@ def test_a_gpu_pod_without_a_node_tells_which_nodes_it_needs_and_bears(
     tolerations = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}, {"operator": "Exists"}]
     needs: dict[str, Any] = {"affinity": {"nodeAffinity": required}, "tolerations": tolerations}
     cluster.do("create", "pods", pod_body("waits", gpus=1, **needs))
-    cluster.do("create", "pods", pod_body("runs", gpus=1, nodeName="a", **needs))
+    cluster.do("create", "pods", pod_body("web", **needs))
     there = {pod.name: pod for pod in adapter.pods()}
     assert there["waits"].node_terms == ((Requirement("zone", "In", ("a", "b")),),)
     assert there["waits"].tolerations[:2] == (
         Toleration("dedicated", "Equal", "gpu", "NoSchedule"),
         Toleration("", "Exists", "", ""),
     )
-    assert (there["runs"].node_terms, there["runs"].tolerations) == (None, ())
+    assert (there["web"].node_terms, there["web"].tolerations) == (None, ())
 
 
 @pytest.mark.parametrize(
