@@ -148,7 +148,9 @@ def test_a_node_with_a_pod_that_forbids_it_is_never_closed_unless_the_provisione
 ) -> None:
     flow = begin(SHRINKING)
     idle = idle_node(flow)
+    (busy,) = set(nodes(flow)) - {idle}
     put_pod(flow, "notebook", idle, **pod)
+    put_pod(flow, "cache", busy, annotations={SAFE_TO_EVICT: "false"})
     for _ in range(10):
         look(flow)
         assert not closed(flow)
@@ -157,6 +159,19 @@ def test_a_node_with_a_pod_that_forbids_it_is_never_closed_unless_the_provisione
         change(flow, {"drain": allows})
         look(flow, times=15)
         assert idle not in nodes(flow)
+
+
+def test_where_no_idle_node_may_go_a_busy_one_goes_whose_pods_find_room_elsewhere(begin: Begin) -> None:
+    flow = begin(SHRINKING)
+    idle = idle_node(flow)
+    (busy,) = set(nodes(flow)) - {idle}
+    put_pod(flow, "notebook", idle, annotations={SAFE_TO_EVICT: "false"})
+    look(flow, times=15)
+    assert set(nodes(flow)) == {idle}
+    (chat,) = flow.there(lambda: flow.kubernetes(CLUSTER).list("pods", labels="app=chat"))
+    assert chat["spec"]["nodeName"] == idle
+    assert not asked(flow, "CreateInstances")
+    assert f"drained and deleted {busy}" in records(flow)
 
 
 def test_a_drain_that_does_not_end_in_time_is_given_up_and_not_begun_again_in_the_next_breath(begin: Begin) -> None:
