@@ -43,6 +43,8 @@ _FIELDS_OF_TIME = re.compile(
 _RANDOM = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d:\d\d UTC"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "MACHINE"),
     (re.compile(r"operation-[0-9a-z-]+"), "OPERATION"),
     (re.compile(r"\b\d+\.\d+\.\d+\.\d+(/\d+)?\b"), "ADDRESS"),
     (re.compile(r"\b0\.[0-9a-z]{12}\b"), "INCIDENT"),

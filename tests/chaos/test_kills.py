@@ -36,10 +36,10 @@ SAMPLE = 2  # points a story every day
 
 @pytest.mark.parametrize("story", THIRD, ids=lambda story: story.name)
 def test_a_flow_survives_a_kill_at_some_of_its_calls(story: Story, clean: Callable[[Story], Clean]) -> None:
-    points = list(_points(clean(story)))
-    step = max(1, len(points) // SAMPLE)
+    every = list(points(clean(story)))
+    step = max(1, len(every) // SAMPLE)
     print(f"repeat these kills with CHAOS_TURN={TURN}")
-    expect_same_end(clean(story), points[TURN % step :: step])
+    expect_same_end(clean(story), every[TURN % step :: step])
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_a_flow_survives_a_kill_before_and_after_each_call(clean: Callable[[Stor
     expect_same_end(clean(story), _all_points(clean(story)))
 
 
-def _points(clean: Clean) -> Iterable[Struck]:
+def points(clean: Clean) -> Iterable[Struck]:
     """Every point that leaves something else behind."""
     for message, calls in enumerate(clean.outside):
         effects = [number for number, call in enumerate(calls) if call.effect]
@@ -69,7 +69,7 @@ def _points(clean: Clean) -> Iterable[Struck]:
 
 def _kinds(clean: Clean) -> Iterable[tuple[Hashable, Struck]]:
     """The points, each with its kind."""
-    for point in _points(clean):
+    for point in points(clean):
         assert point.kill is not None
         done = clean.outline(point.message, calls=point.kill.call + 1)
         yield (clean.messages[point.message], point.kill.when, done), point

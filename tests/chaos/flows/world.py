@@ -145,6 +145,17 @@ def size(flow: Flow) -> int:
     return sum(int(each["targetSize"]) for each in groups(flow, L4))
 
 
+def sizes(flow: Flow, pool: PoolRef) -> list[int]:
+    """Of a pool's groups, in their order."""
+    return [int(each["targetSize"]) for each in groups(flow, pool)]
+
+
+def waiting(flow: Flow) -> list[str]:
+    """Pods that have no node."""
+    pods = flow.there(lambda: flow.kubernetes(CLUSTER).list("pods"))
+    return [each["metadata"]["name"] for each in pods if not each["spec"].get("nodeName")]
+
+
 def base_image(flow: Flow) -> str:
     """What GKE's own templates of the pool boot."""
     found = [each for each in table(flow, "compute.instanceTemplates").values() if run_id_of(each["name"]) is None]
