@@ -9,7 +9,7 @@ POST   /time      in manual time alone: {"seconds": 5} pass
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
 PUT    /tables/T  merge a JSON object into table T: `compute.stock`, `compute.rateQuotas`, `compute.timings`,
-                  `localcloud.latency`, `gke.brokenImages`, `gke.bakedImages`, `gke.podEnds`, ...
+                  `localcloud.latency`, `gke.brokenImages`, `gke.failingNodes`, `gke.bakedImages`, `gke.podEnds`, ...
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Control:
             except msgspec.MsgspecError as wrong:
                 return web.json_response({"error": f"no fault: {wrong}"}, status=400)
         elif request.method == "PUT" and request.path.startswith("/tables/"):
-            self._world.table(request.path.removeprefix("/tables/")).update(json.loads(await request.read()))
+            name = request.path.removeprefix("/tables/")
+            self._world.table(name).update(json.loads(await request.read()))
+            self._world.tell("table.changed", name)
             self._world.keep()
         else:
             return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)

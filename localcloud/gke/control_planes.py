@@ -19,7 +19,7 @@ from localcloud.certificates import Authority
 from localcloud.control_plane import ADMIN, KUBELETS, ControlPlane
 from localcloud.front_door import HttpHandler
 from localcloud.gke.state import State
-from localcloud.kubernetes import ClusterApi, KubernetesApi, Machines
+from localcloud.kubernetes import ApiError, ClusterApi, KubernetesApi, Machines
 from localcloud.kubernetes.paths import Target, parse
 from localcloud.kubernetes.real import RealApi
 from localcloud.kubernetes.wire import Connection
@@ -37,6 +37,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 
 # Every reconciliation lets a burst of writes pass first.
 SETTLE_SECONDS = 0.05
+AGAIN_SECONDS = 1.0  # where a control plane did not answer
 
 
 class ControlPlanes:
@@ -179,7 +180,13 @@ class ControlPlanes:
         if self._planned.get(path) != due or path not in self.apis:
             return
         del self._planned[path]
-        self.apis[path].reconcile()
+        try:
+            self.apis[path].reconcile()
+        except ApiError as away:
+            if away.code != 503:
+                raise
+            self._plan(path, self._world.simulation.now() + AGAIN_SECONDS)
+            return
         following = self.apis[path].next_due()
         if following is not None:
             self._plan(path, max(following, self._world.simulation.now() + SETTLE_SECONDS))

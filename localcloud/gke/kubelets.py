@@ -5,12 +5,15 @@ A kubelet knows what its VM's metadata says and no more: cluster and pool are fo
 
 `gke.nodes`: `<cluster path>/nodes/<name>` -> {"instance", "id", "cluster", "image", "baked", "pulled", "breaks"}.
 `gke.brokenImages`: boot image's name -> what breaks: "boot" (no node), "ready" (never Ready), "gpu" (no GPUs).
+`gke.failingNodes`: node's name -> "NotReady" (its kubelet says so) or "Unknown" (it says nothing any more); "" is well.
 Which container images a node holds, and how pods end: see `containers`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from localcloud.gke import containers, kube_env, names, nodes
@@ -27,6 +30,8 @@ Json = dict[str, Any]
 
 STOCK_PROJECTS = ("gke-node-images", "ubuntu-os-gke-cloud")
 HEARTBEAT = 10.0  # the machine's own seconds: leases are read by clients with clocks of their own
+LOST_AFTER = 40.0  # of silence; on a real control plane its own node controller counts
+AGAIN_AFTER = 1.0  # where a control plane did not answer
 GPU = "nvidia.com/gpu"
 
 
@@ -42,9 +47,12 @@ class Kubelets:
         self._world.listen("instance.deleting", self._stopping)
         self._world.listen("instance.stopped", self._stopping)
         self._world.listen("instance.deleted", self._gone)
-        self._world.simulation.on("gke.node.register", self._register)
-        self._world.simulation.on("gke.node.ready", self._ready)
-        self._world.simulation.on("gke.node.gpu", self._gpus)
+        self._world.listen("table.changed", self._table_changed)
+        for event, handler in (
+            ("gke.node.register", self._register), ("gke.node.ready", self._ready), ("gke.node.gpu", self._gpus),
+            ("gke.node.health", self._health), ("gke.node.lost", self._lost), ("gke.node.forget", self._forget),
+        ):  # fmt: skip
+            self._world.simulation.on(event, partial(self._try, event, handler))
         self._world.simulation.on("gke.node.beat", self._beat)
 
     @property
@@ -124,12 +132,51 @@ class Kubelets:
         for key, row in list(self._rows.items()):
             if row["id"] == instance["id"]:
                 del self._rows[key]
-                api = self._planes.apis.get(row["cluster"])
-                if api is not None:
-                    _ignore_missing(api, "nodes", instance["name"], "")
-                    _ignore_missing(api, "leases.coordination.k8s.io", instance["name"], nodes.LEASES)
+                self._try("gke.node.forget", self._forget, row["cluster"], instance["name"])
 
     # What time brings
+
+    def _try(self, event: str, handler: Callable[[str, str], None], *about: str) -> None:
+        """Carry out; a little later once more where a control plane did not answer."""
+        try:
+            handler(*about)
+        except ApiError as away:
+            if away.code != 503:
+                raise
+            self._world.simulation.after(AGAIN_AFTER * self._world.simulation.speed, event, *about)
+
+    def _forget(self, cluster_path: str, name: str) -> None:
+        api = self._planes.apis.get(cluster_path)
+        if api is not None and f"{cluster_path}/nodes/{name}" not in self._rows:
+            _ignore_missing(api, "nodes", name, "")
+            _ignore_missing(api, "leases.coordination.k8s.io", name, nodes.LEASES)
+
+    def _table_changed(self, table: str) -> None:
+        """Nodes fail, or recover, as they are told."""
+        if table == "gke.failingNodes":
+            for key, row in self._rows.items():
+                self._world.simulation.after(0.0, "gke.node.health", key, row["id"])
+
+    def _health(self, key: str, identity: str) -> None:
+        row, instance = self._alive(key, identity)
+        failing = self._failing(key)
+        if row is None or instance is None or row.get("failing", "") == failing:
+            return
+        row["failing"] = failing
+        if failing == "NotReady":
+            self._set_ready(key, row, "False", "KubeletNotReady")
+        elif failing == "Unknown":
+            if row["cluster"] not in self._planes.real:
+                wait = LOST_AFTER * self._world.simulation.speed
+                self._world.simulation.after(wait, "gke.node.lost", key, identity)
+        else:
+            self._beat_of(key, row)
+            self._set_ready(key, row, "True", "KubeletReady")
+
+    def _lost(self, key: str, identity: str) -> None:
+        row, _ = self._alive(key, identity)
+        if row is not None and self._failing(key) == "Unknown":
+            self._set_ready(key, row, "Unknown", "NodeStatusUnknown")
 
     def _register(self, key: str, identity: str) -> None:
         row, instance = self._alive(key, identity)
@@ -181,11 +228,23 @@ class Kubelets:
             return
         state["beatAt"] = now
         for key, row in self._rows.items():
-            api, name = self._planes.apis.get(row["cluster"]), key.rpartition("/")[2]
-            if api is not None and self._node(row["cluster"], name) is not None:
-                renewed = {"spec": {"renewTime": nodes.lease(name, now)["spec"]["renewTime"]}}
-                api.patch("leases.coordination.k8s.io", name, renewed, nodes.LEASES)
+            if self._failing(key) != "Unknown":
+                self._beat_of(key, row)
         self._beat_later()
+
+    def _beat_of(self, key: str, row: Json) -> None:
+        """Renew a node's lease; a beat that does not come through is missed."""
+        api, name = self._planes.apis.get(row["cluster"]), key.rpartition("/")[2]
+        renewed = {"spec": {"renewTime": nodes.lease(name, self._world.simulation.now())["spec"]["renewTime"]}}
+        try:
+            if api is None or self._node(row["cluster"], name) is None:
+                return
+            api.patch("leases.coordination.k8s.io", name, renewed, nodes.LEASES)
+        except ApiError as missed:
+            log.warning("the lease of %s is not renewed: %s", name, missed)
+
+    def _failing(self, key: str) -> str:
+        return str(self._world.table("gke.failingNodes").get(key.rpartition("/")[2], ""))
 
     def _beat_later(self) -> None:
         self._world.simulation.after(HEARTBEAT * self._world.simulation.speed, "gke.node.beat")
@@ -223,7 +282,9 @@ class Kubelets:
         api = self._planes.apis.get(cluster_path)
         try:
             return api.get("nodes", name) if api is not None else None
-        except ApiError:
+        except ApiError as missing:
+            if missing.code != 404:
+                raise
             return None
 
     def _cluster_of(self, metadata: dict[str, str]) -> Json | None:

@@ -227,3 +227,39 @@ def test_leases_are_kept_fresh(stage: Stage) -> None:
 def test_monitoring_is_given_clusters_with_nodes_and_pods(stage: Stage) -> None:
     ((cluster, nodes, pods),) = stage.served.call(lambda: list(stage.gke.nodes_and_pods()))
     assert (cluster["name"], cluster["location"], len(nodes), pods) == ("serving", "us-central1", 2, [])
+
+
+def fail(stage: Stage, node: str, how: str) -> None:
+    stage.world.table("gke.failingNodes")[node] = how
+    stage.served.call(stage.world.tell, "table.changed", "gke.failingNodes")
+
+
+def readiness(stage: Stage, name: str) -> tuple[str, set[str]]:
+    node = stage.served.call(stage.kubernetes.get, "nodes", name)
+    (condition,) = (each for each in node["status"]["conditions"] if each["type"] == "Ready")
+    keys = {each["key"] for each in node["spec"].get("taints", []) if each["key"].startswith("node.kubernetes.io/")}
+    return condition["status"], keys
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "taint"),
+    [("NotReady", "False", "node.kubernetes.io/not-ready"), ("Unknown", "Unknown", "node.kubernetes.io/unreachable")],
+)
+def test_a_node_fails_and_recovers_as_it_is_told(stage: Stage, how: str, status: str, taint: str) -> None:
+    failing, other = (each["metadata"]["name"] for each in stage.nodes())
+    fail(stage, failing, how)
+    stage.advance(60)
+    assert readiness(stage, failing) == (status, {taint})
+    assert readiness(stage, other) == ("True", set())
+    fail(stage, failing, "")
+    stage.advance(15)
+    assert readiness(stage, failing) == ("True", set())
+
+
+def test_a_node_that_is_heard_of_again_in_time_was_never_lost(stage: Stage) -> None:
+    name = stage.nodes()[0]["metadata"]["name"]
+    fail(stage, name, "Unknown")
+    stage.advance(30)
+    fail(stage, name, "")
+    stage.advance(60)
+    assert readiness(stage, name) == ("True", set())

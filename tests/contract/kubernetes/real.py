@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from localcloud.control_plane import ADMIN, KUBELETS, ControlPlane
+from localcloud.gke.nodes import lease
 from localcloud.kubernetes import ApiError, ClusterApi, Ending, Machines
 from localcloud.kubernetes.real import RealApi
 from localcloud.kubernetes.wire import Connection
@@ -27,6 +30,8 @@ WORKLOADS = (
     "deployments.apps", "daemonsets.apps", "statefulsets.apps", "jobs.batch", "replicasets.apps", "pods",
     "poddisruptionbudgets.policy", "configmaps", "leases.coordination.k8s.io", "services",
 )  # fmt: skip
+LEASES = "leases.coordination.k8s.io"
+HEARTBEAT = 2.0
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
@@ -126,6 +131,22 @@ class Real:
             self.call(lambda api: api.delete(kind, name, namespace, grace=0))
 
     async def _live(self) -> None:
+        beat = 0.0
         while True:
-            self._api.reconcile()
+            try:
+                if time.monotonic() > beat:
+                    self._beat()
+                    beat = time.monotonic() + HEARTBEAT
+                self._api.reconcile()
+            except Exception:
+                logging.getLogger(__name__).exception("the kubelets failed")
             await asyncio.sleep(0.05)
+
+    def _beat(self) -> None:
+        """A node whose lease nobody renews is lost after 40 seconds, also one that bears the name of a former one."""
+        for node in self._api.nodes():
+            fresh = lease(node["metadata"]["name"], time.time())
+            try:
+                self._api.patch(LEASES, node["metadata"]["name"], {"spec": fresh["spec"]}, "kube-node-lease")
+            except ApiError:
+                self._api.create(LEASES, fresh, "kube-node-lease")

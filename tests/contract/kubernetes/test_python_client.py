@@ -41,10 +41,11 @@ def test_every_object_it_reads_passes_its_own_models(served: Served, python: cli
     batch = client.BatchV1Api(python)
     eventually(lambda: batch.read_namespaced_job("j", "default").status.succeeded == 1)
     apps = client.AppsV1Api(python)
-    assert apps.read_namespaced_deployment("web", "default").status.available_replicas == 1
+    eventually(lambda: apps.read_namespaced_deployment("web", "default").status.available_replicas == 1)
     assert apps.list_replica_set_for_all_namespaces().items[0].status.replicas == 1
-    assert apps.read_namespaced_daemon_set("agent", "default").status.number_ready == 1
-    assert client.PolicyV1Api(python).read_namespaced_pod_disruption_budget("web", "default").status.expected_pods == 1
+    eventually(lambda: apps.read_namespaced_daemon_set("agent", "default").status.number_ready == 1)
+    policy = client.PolicyV1Api(python)
+    eventually(lambda: policy.read_namespaced_pod_disruption_budget("web", "default").status.expected_pods == 1)
     definitions = client.ApiextensionsV1Api(python).list_custom_resource_definition().items
     assert definitions[0].status.stored_versions == ["v1"]
     assert core.list_node().items[0].status.allocatable["cpu"] == "4"

@@ -78,6 +78,39 @@ def test_a_deleted_pod_stops_within_its_grace_and_not_at_once(clean: RealStack) 
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.parametrize(("how", "status"), [("NotReady", "False"), ("Unknown", "Unknown")])
+def test_a_node_fails_and_recovers_as_it_is_told(clean: RealStack, how: str, status: str) -> None:
+    name = clean.nodes()[0]["metadata"]["name"]
+    clean.put_table("gke.failingNodes", {name: how})
+    eventually("it fails", lambda: readiness(clean, name) == status, patience=90)  # 50 s of silence by default
+    clean.put_table("gke.failingNodes", {name: ""})
+    eventually("it is well", lambda: readiness(clean, name) == "True")
+    eventually("pods may come", lambda: len(clean.json("node", name)["spec"]["taints"]) == 1)
+
+
+def readiness(stack: RealStack, node: str) -> str:
+    conditions = stack.json("node", node)["status"]["conditions"]
+    return next(str(each["status"]) for each in conditions if each["type"] == "Ready")
+
+
+def test_nodes_come_and_go_with_their_machines(clean: RealStack) -> None:
+    """A group of two: the second node gets its GPUs after it is Ready, and leaves nothing behind."""
+    zone, _, group = clean.groups[0].partition("/")
+    resize = f"/compute/v1/projects/{clean.project}/zones/{zone}/instanceGroupManagers/{group}/resize?size="
+    before = {each["metadata"]["name"] for each in clean.nodes()}
+    assert clean.served.http("compute.googleapis.com", "POST", resize + "2", {})[0] == 200
+    eventually("a third node serves", lambda: len(clean.nodes()) == 3)
+    assert clean.served.http("compute.googleapis.com", "POST", resize + "1", {})[0] == 200
+    eventually("one is gone", lambda: len(clean.json("nodes")["items"]) == 2)
+    left = {each["metadata"]["name"] for each in clean.json("nodes")["items"]}
+    assert len(before & left) >= 1
+    eventually("no lease too many", lambda: set(names(clean, "leases", "-n", "kube-node-lease")) == left)
+
+
+def names(stack: RealStack, *what: str) -> list[str]:
+    return [each["metadata"]["name"] for each in stack.json(*what)["items"]]
+
+
 def test_a_google_identity_is_the_user_that_is_its_email(clean: RealStack) -> None:
     email = f"somebody@{clean.project}.iam.gserviceaccount.com"
     whoami = clean.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}", user=email)
