@@ -94,6 +94,7 @@ def test_the_order_of_nodes_pods_and_keys_does_not_matter(
     first = decided(spec, seen, at_once=at_once)
     second = decided(msgspec.structs.replace(spec, price_per_node_hour=prices), other, at_once=at_once)
     assert _plain(first) == _plain(second)
+    assert (seen.load, seen.utilization) == (other.load, other.utilization)
 
 
 @many
@@ -138,6 +139,18 @@ def test_a_busy_node_goes_only_if_its_pods_fit_elsewhere_wherever_they_are_put(
         fitting = [name for name, size in free.items() if size >= gpus]
         assert fitting, f"a pod of {gpus} GPUs of {gone.name} finds no room"
         free[dice.choice(fitting)] -= gpus
+
+
+@many
+@given(specs(), fleets(mixed=True), AT_ONCE)
+def test_what_stays_is_not_busier_than_the_middle_of_the_band(spec: Spec, seen: Observation, at_once: int) -> None:
+    decision = decided(spec, seen, at_once=at_once)
+    if not isinstance(decision, Shrink) or seen.members - seen.going > spec.max_nodes:
+        return
+    low, high = spec.min_gpu_utilization_percent, spec.max_gpu_utilization_percent
+    assert low is not None
+    left = seen.gpus - sum(each.gpus for each in decision.nodes)
+    assert seen.load <= left * (low + (high or 100)) / 2 + 1e-6
 
 
 @many
