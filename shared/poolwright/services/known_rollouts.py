@@ -2,10 +2,11 @@
 
 One document an environment in collection `unfinished`:
 
-    {"rollouts": ["dev-42"], "ended": {"dev-41": 1763720000.0}}
+    {"rollouts": {"dev-42": 1763723600.0}, "ended": {"dev-41": 1763720000.0}}
 
-`rollouts`: entered before its own document is written, struck out when a look finds it settled. The newest one stays
-while an older one is unsettled, which learns from it that it is superseded. `ended`: when each was struck out, until
+`rollouts`: entered, and when, before its own document is written; struck out when a look finds it settled, unless it
+was entered a moment ago, and so may go on. The newest one stays while an older one is unsettled, which learns from it
+that it is superseded. `ended`: when each was struck out, until
 the documents of its targets are deleted (services/retention.py). Where there is no such document, as in what the
 previous release left, every rollout is read; the next tick writes it. What is missing in it is entered by retention.
 """
@@ -19,6 +20,7 @@ from poolwright.services.ports import Conflict, Json, Ports, Stored
 
 COLLECTION = "rollouts"
 UNFINISHED = "unfinished"
+MOMENT_SECONDS = 120.0  # longer than any invocation lives: whoever entered it has written its document
 
 
 def all_of(ports: Ports, environment: str) -> list[Rollout]:
@@ -35,9 +37,11 @@ def unfinished(ports: Ports, environment: str) -> list[Rollout]:
 def enter(ports: Ports, environment: str, rollout: str) -> None:
     """List one that is about to be stored, or to go on."""
 
+    now = ports.clock.now()
+
     def change(body: Json) -> Json:
         ended = {name: at for name, at in body["ended"].items() if name != rollout}
-        return {"rollouts": sorted({*body["rollouts"], rollout}), "ended": ended}
+        return {"rollouts": body["rollouts"] | {rollout: now}, "ended": ended}
 
     _change(ports, environment, change)
 
@@ -46,17 +50,16 @@ def tidied(ports: Ports, environment: str) -> list[Rollout]:
     """As `unfinished`, once those that are over were struck out."""
     stored = ports.store.get(UNFINISHED, environment)
     found = _listed(ports, environment, stored)
-    over = {each.id for each in found} - _kept(found)
+    over, now = {each.id for each in found} - _kept(found), ports.clock.now()
+
+    def change(body: Json) -> Json:
+        gone = [name for name in sorted(over) if now - body["rollouts"].get(name, now) >= MOMENT_SECONDS]
+        return {
+            "rollouts": {name: at for name, at in body["rollouts"].items() if name not in gone},
+            "ended": body["ended"] | dict.fromkeys(gone, now),
+        }
+
     if stored is None or over:
-        now = ports.clock.now()
-
-        def change(body: Json) -> Json:
-            gone = over & set(body["rollouts"])
-            return {
-                "rollouts": [name for name in body["rollouts"] if name not in gone],
-                "ended": body["ended"] | dict.fromkeys(sorted(gone), now),
-            }
-
         _change(ports, environment, change)
     return [each for each in found if each.id not in over]
 
@@ -101,6 +104,10 @@ def _listed(ports: Ports, environment: str, stored: Stored | None) -> list[Rollo
     return _in_order(decode(each.body) for each in found if each)
 
 
+def _ids(ports: Ports, environment: str) -> list[str]:
+    return [each.id for each in all_of(ports, environment)]
+
+
 def _in_order(rollouts: Iterable[Rollout]) -> list[Rollout]:
     return sorted(rollouts, key=lambda each: (each.created, each.id))
 
@@ -108,7 +115,7 @@ def _in_order(rollouts: Iterable[Rollout]) -> list[Rollout]:
 def _change(ports: Ports, environment: str, change: Callable[[Json], Json]) -> None:
     while True:
         stored = ports.store.get(UNFINISHED, environment)
-        known = stored.body if stored else {"rollouts": [each.id for each in all_of(ports, environment)], "ended": {}}
+        known = stored.body if stored else {"rollouts": dict.fromkeys(_ids(ports, environment), 0.0), "ended": {}}
         body = change(known)
         if stored is not None and body == known:
             return

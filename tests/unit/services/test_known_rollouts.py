@@ -89,7 +89,7 @@ def test_what_the_previous_release_left_is_found_without_a_list_and_listed_by_th
     assert [each.id for each in known_rollouts.tidied(outside.ports, "dev")] == ["dev-2"]
     stored = outside.store.get(known_rollouts.UNFINISHED, "dev")
     assert stored is not None
-    assert stored.body == {"rollouts": ["dev-2"], "ended": {"dev-1": outside.clock.now()}}
+    assert stored.body == {"rollouts": {"dev-2": 0.0}, "ended": {"dev-1": outside.clock.now()}}
 
 
 def test_an_older_one_learns_of_a_newer_one_that_ended_meanwhile(outside: Outside) -> None:
@@ -124,6 +124,21 @@ def test_one_that_goes_on_again_is_listed_and_its_groups_documents_stay(outside:
     known_rollouts.enter(outside.ports, "dev", "dev-1")
     assert listed(outside) == ["dev-1"]
     assert known_rollouts.ended(outside.ports, "dev", before=1e12) == []
+
+
+def test_one_that_a_person_takes_up_again_while_a_tick_looks_at_it_is_not_struck_out(outside: Outside) -> None:
+    put(outside, 1, phase="done")
+    known_rollouts.enter(outside.ports, "dev", "dev-1")
+    outside.clock.time += 1000
+    outside.store.before[known_rollouts.UNFINISHED] = lambda: known_rollouts.enter(outside.ports, "dev", "dev-1")
+    known_rollouts.tidied(outside.ports, "dev")
+    known_rollouts.tidied(outside.ports, "dev")  # he has not written it yet
+    change(outside, "dev-1", phase="rolling back")
+    assert listed(outside) == ["dev-1"]
+    outside.clock.time += 1000
+    change(outside, "dev-1", phase="rolled back")
+    known_rollouts.tidied(outside.ports, "dev")
+    assert listed(outside) == []
 
 
 def test_one_that_an_older_release_stored_beside_the_list_is_entered(outside: Outside) -> None:
