@@ -142,13 +142,18 @@ class ControlPlane:
         return path
 
     def _write_keys(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
+        """New tokens each time; the key of service accounts is made once, so that what it signed stays good."""
         path = self._folder / "service-accounts.key"
-        path.touch(mode=0o600)
-        path.write_bytes(pem)
+        if not path.exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            path.touch(mode=0o600)
+            path.write_bytes(
+                key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.TraditionalOpenSSL,
+                    serialization.NoEncryption(),
+                )
+            )
         tokens = self._folder / "tokens.csv"
         tokens.touch(mode=0o600)
         with tokens.open("w", newline="", encoding="utf-8") as out:
