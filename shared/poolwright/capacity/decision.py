@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from poolwright.capacity import choosing
 from poolwright.capacity.observation import GpuNode, Group, Observation
+from poolwright.capacity.packing import place
 from poolwright.capacity.policies import (
     Ask,
     bounds,
@@ -20,7 +21,6 @@ from poolwright.capacity.policies import (
     pending_pods,
     schedule,
 )
-from poolwright.capacity.policies.packing import place
 from poolwright.capacity.provisioner import Spec
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolwright.capacity.policies.packing import Placed, Pods, Room, place
+from poolwright.capacity.packing import Placed, Pods, Room, place
 
 SIZE = 8
 ANY = frozenset[str]()
