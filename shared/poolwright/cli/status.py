@@ -13,6 +13,7 @@ from poolwright.cli.options import EnvOption, OutputOption
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from poolwright.services.states_seen import ClusterState
     from poolwright.services.status import OnRun, Status, Statuses
 
 app = typer.Typer()
@@ -47,12 +48,26 @@ def _environment(found: Status) -> Iterator[RenderableType]:
         yield screen.labelled(obstacle.kind, obstacle.reason)
     for name in found.missing_clusters:
         yield screen.missing(name)
+    for each in found.states:
+        yield from _state(each)
     for rollout in found.under_way:
         yield ""
         yield from rollout_view.rendered(rollout, whole=False)
     yield from _not_on(found)
     yield from _old_nodes(found)
     yield from _ended(found)
+
+
+def _state(found: ClusterState) -> Iterator[RenderableType]:
+    """Nothing where all is Running."""
+    if found.reason:
+        yield screen.labelled(
+            "suspended" if found.state == "DrainAndSuspend" else found.state, f"{found.cluster}: {found.reason}."
+        )
+    for each in found.nodes:
+        yield screen.labelled(
+            "node", f"{found.cluster}: {each.node} is {each.state} by its own ConfigMap.", style="quiet"
+        )
 
 
 def _groups(groups: tuple[OnRun, ...]) -> str:

@@ -9,13 +9,13 @@ import msgspec
 
 from poolwright.rollouts import windows
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import stop
+from poolwright.services import states_seen, stop
 from poolwright.services.ports import Cluster, Ports
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
 
-Kind = Literal["stopped", "frozen", "pinned", "superseded", "observe", "offered", "autopilot"]
+Kind = Literal["stopped", "frozen", "pinned", "superseded", "observe", "offered", "autopilot", "suspended"]
 
 
 class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,15 @@ def of_clusters(environment: Environment, clusters: Iterable[Cluster]) -> tuple[
         )
         for cluster in clusters
         if cluster.autopilot
+    )
+
+
+def of_states(ports: Ports, clusters: Iterable[Cluster]) -> tuple[Obstacle, ...]:
+    """Clusters whose people suspended them, or that do not answer. One call a cluster."""
+    return tuple(
+        Obstacle(kind="suspended", reason=f"{each.cluster}: {each.reason}.")
+        for each in states_seen.read(ports, clusters)
+        if each.reason
     )
 
 

@@ -79,7 +79,8 @@ class _Decided:
 def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, groups: Sequence[str] = ()) -> Plan:
     """For the run (the pinned or the newest one, if none is given) and these groups (all, if none). Makes no write.
 
-    Calls: one for the images, one a cluster, one (in pages) for all groups, one (in pages) a cluster for its templates.
+    Calls: one for the images, one a cluster and one to it, one (in pages) for all groups, one (in pages) a cluster for
+    its templates.
     Refused for a run or a group that is not there; Weather.
     """
     image = boot_images.of_run(ports, environment, run_id)
@@ -99,6 +100,7 @@ def plan(ports: Ports, environment: Environment, *, run_id: int | None = None, g
             *obstacles.of_environment(ports, environment),
             *obstacles.of_run(environment, image.run_id, rollouts),
             *obstacles.of_clusters(environment, seen.clusters),
+            *obstacles.of_states(ports, seen.clusters),
         ),
         missing_clusters=tuple(str(ref) for ref in seen.missing),
         groups=tuple(

@@ -11,12 +11,23 @@ import msgspec
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
-from poolwright.services import drift, fleet, known_rollouts, obstacles, progress, refusals, released, rollout_seen
+from poolwright.services import (
+    drift,
+    fleet,
+    known_rollouts,
+    obstacles,
+    progress,
+    refusals,
+    released,
+    rollout_seen,
+    states_seen,
+)
 from poolwright.services.fleet import Member
 from poolwright.services.node_pools import left_alone
 from poolwright.services.obstacles import Obstacle
 from poolwright.services.ports import Ports
 from poolwright.services.rollout_seen import RolloutSeen
+from poolwright.services.states_seen import ClusterState
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -67,6 +78,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     under_way: tuple[RolloutSeen, ...]
     ended: tuple[RolloutSeen, ...]
     missing_clusters: tuple[str, ...]
+    states: tuple[ClusterState, ...]
 
 
 class Statuses(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +88,7 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(ports: Ports, environment: Environment) -> Status:
-    """Calls: one a cluster, and one (in pages) for all groups of the project. Weather."""
+    """Calls: one a cluster to GKE and one to the cluster, and one (in pages) for all groups of the project. Weather."""
     current = released.read(ports, environment)
     seen = fleet.look(ports, environment)
     members = list(seen.members())
@@ -105,6 +117,7 @@ def read(ports: Ports, environment: Environment) -> Status:
         under_way=tuple(rollout_seen.seen(each) for each in under_way),
         ended=tuple(rollout_seen.seen(progress.merged(ports, each)) for each in ended[:_ENDED]),
         missing_clusters=tuple(map(str, seen.missing)),
+        states=states_seen.read(ports, seen.clusters),
     )
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.theme import Theme
 
+from poolwright.cli import screen
+from poolwright.cli import status as cli_status
 from poolwright.nodes import SAFE_TO_EVICT
+from poolwright.services import obstacles
+from poolwright.services import status as environment_status
+from poolwright.services.states_seen import NodeState
 from tests.chaos.flows.world import CLUSTER, scale, stored
 from tests.chaos.harness import Flow
 from tests.services.capacity.conftest import Begin, asked, change, condition, look, members, status
@@ -216,6 +224,29 @@ def test_a_node_without_gpus_is_left_alone(begin: Begin) -> None:
     look(flow, times=4)
     found = flow.there(lambda: flow.kubernetes(CLUSTER).get("nodes", "plain"))
     assert not found["spec"].get("unschedulable")
+
+
+def test_people_see_what_is_suspended_in_status_and_in_plan(begin: Begin) -> None:
+    flow = begin()
+    idle = idle_node(flow)
+    (environment,) = flow.ports.environments
+    (before,) = environment_status.read(flow.ports, environment).states
+    assert (before.cluster, before.state, before.reason, before.nodes) == ("serving", "Running", "", ())
+    say(flow, "DrainAndSuspend")
+    say(flow, "Running", node=idle)
+    found = environment_status.read(flow.ports, environment)
+    (after,) = found.states
+    assert (after.state, after.nodes) == ("DrainAndSuspend", (NodeState(node=idle, state="Running"),))
+    assert "says DrainAndSuspend" in after.reason
+    console = Console(file=io.StringIO(), width=200, theme=Theme(screen._STYLES))
+    for part in cli_status._environment(found):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert f"serving: {after.reason}." in text
+    assert f"serving: {idle} is Running by its own ConfigMap." in text
+    (obstacle,) = obstacles.of_states(flow.ports, [flow.ports.gke.cluster(CLUSTER)])
+    assert (obstacle.kind, obstacle.reason) == ("suspended", f"serving: {after.reason}.")
 
 
 def test_state_costs_one_list_a_step(begin: Begin) -> None:

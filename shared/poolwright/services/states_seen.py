@@ -1,0 +1,53 @@
+"""STATE of an environment's clusters, as people look at it. Read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from poolwright.references import ClusterRef
+from poolwright.services import state
+from poolwright.services.ports import Cluster, Missing, Ports, Weather
+from poolwright.services.state import States
+
+UNKNOWN = "unknown"
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """A node with a ConfigMap of its own, and what that says."""
+
+    node: str
+    state: str
+
+
+class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: Running, DrainAndSuspend, or unknown where the cluster does not answer; `reason`: why nothing begins
+    there, empty where it may."""
+
+    cluster: str
+    location: str
+    state: str
+    reason: str
+    nodes: tuple[NodeState, ...]
+
+
+def read(ports: Ports, clusters: Iterable[Cluster]) -> tuple[ClusterState, ...]:
+    """One call a cluster; an Autopilot cluster has no nodes of ours."""
+    return tuple(_seen(each.ref, _states(ports, each.ref)) for each in clusters if not each.autopilot)
+
+
+def _states(ports: Ports, ref: ClusterRef) -> States | str:
+    """What is said, or why that is not known."""
+    try:
+        return state.of_cluster(ports, ref)
+    except (Weather, Missing) as why:
+        return str(why)[:200]
+
+
+def _seen(ref: ClusterRef, states: States | str) -> ClusterState:
+    if isinstance(states, str):
+        reason = f"the cluster does not answer: {states}"
+        return ClusterState(cluster=ref.name, location=ref.location, state=UNKNOWN, reason=reason, nodes=())
+    nodes = tuple(NodeState(node=name, state=word) for name, word in sorted(states.nodes.items()))
+    return ClusterState(cluster=ref.name, location=ref.location, state=states.state, reason=states.problem, nodes=nodes)
