@@ -67,7 +67,7 @@ def test_kustomize_installs_it_for_the_named_functions_and_takes_it_away(cluster
     assert cluster.may(STEP, "create", "jobs.batch", "-n", "gpu-tests")
     assert not cluster.may(STEP, "create", "jobs.batch", "-n", "default", soon=False)
     assert not cluster.may(STEP, "list", "configmaps", "-n", "kube-system", soon=False)
-    assert not cluster.may(TICK, "list", "nodes", soon=False)
+    assert not cluster.may(TICK, "patch", "nodes", soon=False)
     cluster.kubectl("delete", "-k", example, "--wait")
 
 
