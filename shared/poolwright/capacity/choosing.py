@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -43,13 +44,8 @@ def _ranked(spec: Spec, seen: Observation) -> list[Group]:
     """The preferred group first: as the spec lists them, or the cheapest."""
     if spec.order == "priority":
         return list(seen.groups)
-    return sorted(seen.groups, key=lambda group: _price(spec, group.name))
-
-
-def _price(spec: Spec, group: str) -> float:
-    """Of a node and hour, in the spec's currency; the spec may name the group with its zone."""
-    found = (price for name, price in spec.price_per_node_hour.items() if group in (name, name.rpartition("/")[2]))
-    return min(found, default=float("inf"))
+    prices = spec.price_per_node_hour
+    return sorted(seen.groups, key=lambda group: prices.get(group.name, math.inf))
 
 
 @dataclass

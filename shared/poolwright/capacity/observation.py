@@ -55,7 +55,7 @@ class GpuNode:
 
 @dataclass(frozen=True)
 class Group:
-    """An instance group of the provisioner.
+    """An instance group of the provisioner. `name` as in its spec: `NAME` or `ZONE/NAME`.
 
     `members` counts all that are there or asked for, but not those that are being deleted.
     `on_the_way`: of these, members that are being made, and nodes that are there but whose GPUs are not allocatable

@@ -13,7 +13,7 @@ from poolwright.capacity.provisioner import Spec
 from tests.unit.capacity.fleets import ANY_TIME, NAMES, decided, fleet, node, with_group
 
 SPEC = Spec(existing_instance_group_names=NAMES, min_gpu_utilization_percent=40, max_nodes=5000, cooldowns=ANY_TIME)
-BY_PRICE = msgspec.structs.replace(SPEC, order="price", price_per_node_hour={"a": 3, "zone-1/b": 1, "c": 2})
+BY_PRICE = msgspec.structs.replace(SPEC, order="price", price_per_node_hour={"a": 3, "b": 1, "c": 2})
 WAITING = fleet(node("n1", 2), pending=(2, 2, 2))
 
 
