@@ -26,4 +26,9 @@ run "functions_are_users" {
     condition     = kubernetes_role_v1.smoke_jobs["smoke"].metadata[0].namespace == "smoke"
     error_message = "Jobs are made in the namespaces of smoke jobs alone."
   }
+
+  assert {
+    condition     = kubernetes_role_v1.state.metadata[0].namespace == "poolwright" && alltrue([for each in kubernetes_role_binding_v1.state : each.role_ref[0].name == "poolwright-state"]) && kubernetes_role_binding_v1.state["tick"].subject[0].name == "t@acme.iam.gserviceaccount.com"
+    error_message = "Both functions read STATE in namespace poolwright."
+  }
 }
