@@ -44,13 +44,14 @@ class Taint:
     effect: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that is not finished. `owner` is the kind of its controller, empty for a bare pod; `gpus` are requests;
-    `unschedulable` says that the scheduler found no place for it; `always_pulled` are its images that the kubelet asks
-    the registry for even if it has them (imagePullPolicy Always); `gpu_names` are the resources that its GPUs are
-    requested by; `node_terms` (required node affinity) and `tolerations` are kept of GPU pods alone; `local_storage`:
-    it keeps data on its node, which go with the node, and does not say that they may."""
+    """A pod that is not finished. `annotations` are those of the constants above. `owner` is the kind of its
+    controller, empty for a bare pod; `gpus` are requests; `unschedulable` says that the scheduler found no place for
+    it; `always_pulled` are its images that the kubelet asks the registry for even if it has them (imagePullPolicy
+    Always); `gpu_names` are the resources that its GPUs are requested by; `node_terms` (required node affinity) and
+    `tolerations` are kept of GPU pods alone; `local_storage`: it keeps data on its node, which go with the node, and
+    does not say that they may."""
 
     namespace: str
     name: str
@@ -96,11 +97,11 @@ class Pod:
         return ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
-    """A node. `gpus` are allocatable, under whatever resources' names (`gpu_names`): 0 until the device plugin has
-    spoken; `created` in seconds since the epoch,
-    as `ready_changed`, when it turned Ready or NotReady; `images` are those that its status names, 50 at most."""
+    """A node. `annotations` are those of the constants above. `gpus` are allocatable, under whatever resources' names
+    (`gpu_names`): 0 until the device plugin has spoken; `created` in seconds since the epoch, as `ready_changed`, when
+    it turned Ready or NotReady; `images` are those that its status names, 50 at most."""
 
     name: str
     ready: bool

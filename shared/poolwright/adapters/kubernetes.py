@@ -7,24 +7,28 @@ more memory than all the pods of a cluster.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
+from msgspec.json import Decoder
 
 from poolwright.adapters import kubernetes_objects as reading
 from poolwright.adapters.gke import ControlPlane
+from poolwright.adapters.kubernetes_pages import NODES, PODS
 from poolwright.nodes import CORDONED_FOR, ConfigMap, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
 from poolwright.services.ports import Json, Kubernetes, Missing, Rejected, Stale, Weather
 
 _PROVISIONERS = "/apis/compute.poolwright.dev/v1alpha1/nodeprovisioners"
+_CLOSED = "spec.unschedulable=true"
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+_WHOLE: Decoder[Any] = Decoder()
 _TIMEOUT = 10.0
 _PAGE = "500"
 
@@ -61,16 +65,16 @@ class KubernetesApi:
         self._client = ApiClient(configuration)
 
     def nodes(self) -> list[Node]:
-        return [reading.node(item) for item in self._all("/api/v1/nodes")]
+        return [reading.node(item) for item in self._all("/api/v1/nodes", NODES)]
 
     def cordoned_nodes(self) -> list[Node]:
-        return [reading.node(item) for item in self._all("/api/v1/nodes", fieldSelector="spec.unschedulable=true")]
+        return [reading.node(item) for item in self._all("/api/v1/nodes", NODES, fieldSelector=_CLOSED)]
 
     def pods(self) -> list[Pod]:
-        return [reading.pod(item) for item in self._all("/api/v1/pods", fieldSelector=_UNFINISHED)]
+        return [reading.pod(item) for item in self._all("/api/v1/pods", PODS, fieldSelector=_UNFINISHED)]
 
     def pods_on(self, node: str) -> list[Pod]:
-        found = self._all("/api/v1/pods", fieldSelector=f"spec.nodeName={node},{_UNFINISHED}")
+        found = self._all("/api/v1/pods", PODS, fieldSelector=f"spec.nodeName={node},{_UNFINISHED}")
         return [reading.pod(item) for item in found]
 
     def config_maps(self, namespace: str) -> list[ConfigMap]:
@@ -147,29 +151,32 @@ class KubernetesApi:
         with _translated(self._unreachable):
             self._send("PATCH", f"/api/v1/nodes/{quote(node)}", patch)
 
-    def _all(self, path: str, **query: str) -> Iterator[Json]:
+    def _all(self, path: str, decoder: Decoder[Any] = _WHOLE, **query: str) -> Iterator[Json]:
         """Every item of a collection, page by page."""
         query["limit"] = _PAGE
         while True:
             with _translated(self._unreachable):
-                page = self._send("GET", f"{path}?{urlencode(query)}")
+                page: Json = decoder.decode(self._ask("GET", f"{path}?{urlencode(query)}"))
             yield from page["items"]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
                 return
 
     def _send(self, method: str, path: str, body: Json | None = None) -> Json:
+        found: Json = _WHOLE.decode(self._ask(method, path, body))
+        return found
+
+    def _ask(self, method: str, path: str, body: Json | None = None) -> bytes:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
         if token := self._token():
             headers["Authorization"] = f"Bearer {token}"
         answer = self._client.call_api(method, self._url + path, headers, body, _request_timeout=_TIMEOUT)
-        text = answer.read().decode()
+        content: bytes = answer.read()
         if answer.status >= 400:
-            raise ApiException(http_resp=answer, body=text)
-        found: Json = json.loads(text)
-        return found
+            raise ApiException(http_resp=answer, body=content.decode())
+        return content
 
 
 @contextmanager

@@ -6,13 +6,28 @@ Shapes: https://kubernetes.io/docs/reference/kubernetes-api/.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+import sys
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, TypeVar, cast
 
 from poolwright.logs import redact
-from poolwright.nodes import ConfigMap, ImagePull, Job, Node, NodeTerm, Pod, Requirement, Toleration
+from poolwright.nodes import (
+    CORDONED_FOR,
+    INSTANCE_ID,
+    MIRROR,
+    SAFE_TO_EVICT,
+    ConfigMap,
+    ImagePull,
+    Job,
+    Node,
+    NodeTerm,
+    Pod,
+    Requirement,
+    Toleration,
+)
 from poolwright.services.ports import Json
 
 GPU = "nvidia.com/gpu"
@@ -40,9 +55,10 @@ def node(item: Json) -> Node:
         cordoned=bool(item.get("spec", {}).get("unschedulable")),
         gpus=sum(gpus.values()),
         labels=metadata.get("labels", {}),
-        annotations=metadata.get("annotations", {}),
+        annotations=_of_use(metadata, CORDONED_FOR, INSTANCE_ID),
         created=_seconds(metadata["creationTimestamp"]),
-        images=tuple(name for image in status.get("images", []) for name in image.get("names") or []),
+        # Nodes hold the same images: each name is kept once.
+        images=tuple(sys.intern(name) for image in status.get("images", []) for name in image.get("names") or []),
         ready_changed=_seconds(changed) if changed else 0.0,
         gpu_names=frozenset(name for name, count in gpus.items() if count),
     )
@@ -60,7 +76,7 @@ def pod(item: Json) -> Pod:
         phase=status.get("phase", ""),
         gpus=sum(gpus.values()),
         owner=owners[0] if owners else "",
-        annotations=metadata.get("annotations", {}),
+        annotations=_of_use(metadata, SAFE_TO_EVICT, MIRROR),
         unschedulable=_found_no_place(status),
         node_selector=spec.get("nodeSelector", {}),
         deleting="deletionTimestamp" in metadata,
@@ -84,6 +100,15 @@ def _same(value: Hashable) -> Hashable:
 def _once(value: _Kept) -> _Kept:
     """The first value that is equal to it: thousands of pods are alike, and need not be kept a thousand times."""
     return cast("_Kept", _same(value))
+
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def _of_use(metadata: Json, *names: str) -> Mapping[str, str]:
+    """Of the annotations those that anybody asks for: the others are large, and many."""
+    there = metadata.get("annotations") or _NONE
+    return {name: there[name] for name in names if name in there} or _NONE
 
 
 def _found_no_place(status: Json) -> bool:

@@ -16,7 +16,7 @@ from localcloud.kubernetes import KubernetesApi as StandIn
 from poolwright.adapters.gke import ControlPlane
 from poolwright.adapters.kubernetes import ControlPlanes, KubernetesApi
 from poolwright.adapters.kubernetes_objects import GPU
-from poolwright.nodes import CORDONED_FOR, ImagePull, Job, Node, Pod, Requirement, Toleration
+from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT, ImagePull, Job, Node, Pod, Requirement, Toleration
 from poolwright.references import ClusterRef
 from poolwright.rollouts.gates.evidence import SmokeRun
 from poolwright.rollouts.smoke_jobs import manifest
@@ -105,7 +105,7 @@ def adapter(cluster: Cluster) -> KubernetesApi:
 def test_nodes_are_read_with_what_gates_and_capacity_ask(cluster: Cluster, adapter: KubernetesApi) -> None:
     cluster.do("create", "nodes", node_body("a", gpus=8, pool="h100"))
     body = node_body("b", ready=False)
-    body["metadata"]["annotations"] = {"why": "because"}
+    body["metadata"]["annotations"] = {CORDONED_FOR: "because", "large": "and many"}
     cluster.do("create", "nodes", {**body, "spec": {"unschedulable": True}})
     first, second = adapter.nodes()
     assert first == Node(
@@ -114,7 +114,7 @@ def test_nodes_are_read_with_what_gates_and_capacity_ask(cluster: Cluster, adapt
     )  # fmt: skip
     assert first.labels["pool"] == "h100"
     assert (second.ready, second.cordoned, second.gpus) == (False, True, 0)
-    assert second.annotations["why"] == "because"
+    assert second.annotations == {CORDONED_FOR: "because"}
 
 
 def test_collections_are_read_over_all_pages(
@@ -137,13 +137,13 @@ def test_pods_are_read_less_the_finished_ones(cluster: Cluster, adapter: Kuberne
 def test_a_pod_tells_its_owner_and_that_no_node_takes_it(cluster: Cluster, adapter: KubernetesApi) -> None:
     body = pod_body("p", gpus=2, nodeSelector={"pool": "h100"})
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}
-    body["metadata"] |= {"ownerReferences": [owner], "annotations": {"x": "y"}}
+    body["metadata"] |= {"ownerReferences": [owner], "annotations": {SAFE_TO_EVICT: "false", "x": "y"}}
     cluster.do("create", "pods", body)
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
     cluster.do("patch", "pods", "p", {"status": {"conditions": [condition]}}, "default", subresource="status")
     (pod,) = adapter.pods()
     assert (pod.owner, pod.gpus, pod.node, pod.unschedulable) == ("ReplicaSet", 2, "", True)
-    assert (pod.node_selector, pod.annotations["x"], pod.deleting) == ({"pool": "h100"}, "y", False)
+    assert (pod.node_selector, pod.annotations, pod.deleting) == ({"pool": "h100"}, {SAFE_TO_EVICT: "false"}, False)
 
 
 @pytest.mark.parametrize(
