@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from poolwright.capacity.observing import Offer, Servers, waits
-from poolwright.nodes import Pod, Requirement, Taint, Toleration
+from poolwright.capacity.observing import LATE_SECONDS, Offer, Servers, common_labels, is_coming, resolve, units, waits
+from poolwright.nodes import Node, Pod, Requirement, Taint, Toleration
+from poolwright.references import GroupRef
 
 POD = Pod(
     namespace="default",
@@ -68,3 +69,71 @@ def test_a_nodes_pods_are_served_where_each_of_them_is() -> None:
 def test_who_does_not_wait_for_gpus(change: dict[str, object]) -> None:
     assert waits(POD)
     assert not waits(replace(POD, **change))  # type: ignore[arg-type]
+
+
+A, B = GroupRef("p", "us-central1-a", "l4-grp"), GroupRef("p", "us-central1-b", "l4-grp")
+ONLY = GroupRef("p", "us-central1-a", "h100-grp")
+
+
+@pytest.mark.parametrize(
+    ("names", "found", "problem"),
+    [
+        (("h100-grp", "us-central1-b/l4-grp"), [ONLY, B], ""),
+        (("us-central1-b/l4-grp", "us-central1-a/l4-grp"), [B, A], ""),
+        (("l4-grp",), [], "l4-grp may be us-central1-a/l4-grp or us-central1-b/l4-grp"),
+        (("us-east1-b/h100-grp",), [], "no node pool of the cluster has the instance group us-east1-b/h100-grp"),
+        (("h100-grp", "us-central1-a/h100-grp"), [], "h100-grp and us-central1-a/h100-grp are the same instance group"),
+    ],
+)
+def test_a_name_means_one_group_or_it_is_said_why_not(
+    names: tuple[str, ...], found: list[GroupRef], problem: str
+) -> None:
+    groups, said = resolve(names, {A, B, ONLY})
+    assert list(groups) == list(names[: len(groups)])
+    assert list(groups.values()) == found
+    assert said.startswith(problem)
+    assert bool(said) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "boards", "partition", "clients", "gpus"),
+    [
+        ("nvidia-l4", 2, "", 0, 2),
+        ("nvidia-l4", 2, "", 3, 6),
+        ("nvidia-tesla-a100", 1, "1g.5gb", 0, 7),
+        ("nvidia-tesla-a100", 1, "2g.10gb", 0, 3),
+        ("nvidia-tesla-a100", 1, "3g.20gb", 0, 2),
+        ("nvidia-tesla-a100", 8, "7g.40gb", 0, 8),
+        ("nvidia-h100-80gb", 8, "1g.20gb", 0, 32),
+        ("nvidia-h200-141gb", 1, "3g.71gb", 0, 2),
+        ("nvidia-h100-80gb", 1, "1g.10gb", 2, 14),
+        ("nvidia-new", 1, "2g.10gb", 0, 3),
+    ],
+)
+def test_how_many_gpus_a_node_offers(accelerator: str, boards: int, partition: str, clients: int, gpus: int) -> None:
+    assert units(accelerator, boards=boards, partition=partition, clients=clients) == gpus
+
+
+def test_what_all_nodes_say_of_themselves_the_next_will_say_too() -> None:
+    first = Node("n1", True, False, 1, labels={"kubernetes.io/hostname": "n1", "zone": "a", "team": "x"})
+    second = Node("n2", True, False, 1, labels={"kubernetes.io/hostname": "n2", "zone": "a", "team": "y"})
+    assert common_labels([first, second]) == {"zone": "a"}
+    assert common_labels([first]) == {"zone": "a", "team": "x"}
+    assert common_labels([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "coming"),
+    [
+        ({}, False),
+        ({"gpus": 0}, True),
+        ({"ready": False}, True),
+        ({"gpus": 0, "cordoned": True}, False),
+        ({"gpus": 0, "created": 1000 - LATE_SECONDS}, False),
+        ({"ready": False, "created": 0.0, "ready_changed": 1000 - LATE_SECONDS}, False),
+        ({"ready": False, "created": 0.0, "ready_changed": 1001 - LATE_SECONDS}, True),
+    ],
+)
+def test_a_node_that_is_not_useful_yet_is_on_its_way_for_a_while(changes: dict[str, object], coming: bool) -> None:
+    node = Node("n", True, False, 1, created=900.0)
+    assert is_coming(replace(node, **changes), now=1000) is coming  # type: ignore[arg-type]
