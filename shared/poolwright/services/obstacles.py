@@ -11,6 +11,7 @@ from poolwright.rollouts import windows
 from poolwright.rollouts.rollout import Rollout
 from poolwright.services import states_seen, stop
 from poolwright.services.ports import Cluster, Ports
+from poolwright.services.state import SUSPENDED
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -52,11 +53,11 @@ def of_clusters(environment: Environment, clusters: Iterable[Cluster]) -> tuple[
 
 
 def of_states(ports: Ports, clusters: Iterable[Cluster]) -> tuple[Obstacle, ...]:
-    """Clusters whose people suspended them, or that do not answer. One call a cluster."""
+    """Clusters whose people suspended them. One call a cluster."""
     return tuple(
         Obstacle(kind="suspended", reason=f"{each.cluster}: {each.reason}.")
         for each in states_seen.read(ports, clusters)
-        if each.reason
+        if each.state == SUSPENDED
     )
 
 

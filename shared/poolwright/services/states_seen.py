@@ -22,8 +22,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: Running, DrainAndSuspend, or unknown where the cluster does not answer; `reason`: why nothing begins
-    there, empty where it may."""
+    """`state`: Running, DrainAndSuspend, or unknown where the cluster does not answer, or not to whoever asks;
+    `reason`: why nothing begins there, or nothing is known, empty where it is Running."""
 
     cluster: str
     location: str
@@ -38,16 +38,16 @@ def read(ports: Ports, clusters: Iterable[Cluster]) -> tuple[ClusterState, ...]:
 
 
 def _states(ports: Ports, ref: ClusterRef) -> States | str:
-    """What is said, or why that is not known."""
+    """What is said, or why that is not known to whoever asks; the functions may know more."""
     try:
-        return state.of_cluster(ports, ref)
+        found = state.of_cluster(ports, ref)
     except (Weather, Missing) as why:
-        return str(why)[:200]
+        return f"the cluster does not answer: {str(why)[:200]}"
+    return found if found.readable else f"you may not list the ConfigMaps of its namespace {state.NAMESPACE}"
 
 
 def _seen(ref: ClusterRef, states: States | str) -> ClusterState:
     if isinstance(states, str):
-        reason = f"the cluster does not answer: {states}"
-        return ClusterState(cluster=ref.name, location=ref.location, state=UNKNOWN, reason=reason, nodes=())
+        return ClusterState(cluster=ref.name, location=ref.location, state=UNKNOWN, reason=states, nodes=())
     nodes = tuple(NodeState(node=name, state=word) for name, word in sorted(states.nodes.items()))
     return ClusterState(cluster=ref.name, location=ref.location, state=states.state, reason=states.problem, nodes=nodes)
