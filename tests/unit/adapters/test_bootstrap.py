@@ -37,6 +37,9 @@ def dev(tmp_path: Path) -> None:
     (tmp_path / "dev.yaml").write_text(DEV)
 
 
+KUBERNETES = {"kubernetes", "kubernetes_objects", "kubernetes_pages"}
+
+
 @pytest.mark.parametrize(
     ("used", "imported"),
     [
@@ -46,7 +49,7 @@ def dev(tmp_path: Path) -> None:
         ("environments", {"yaml"}),
         ("publisher", {*GOOGLE, "google_errors", "pubsub", "grpc"}),
         ("gke", {*GOOGLE, "google_errors", "gke", "grpc"}),
-        ("clusters", {*GOOGLE, "google_errors", "gke", "kubernetes", "kubernetes_objects", "grpc", "yaml"}),
+        ("clusters", {*GOOGLE, "google_errors", "gke", *KUBERNETES, "grpc", "yaml"}),
     ],
 )
 def test_a_process_imports_what_it_uses(tmp_path: Path, used: str, imported: set[str]) -> None:
