@@ -5,19 +5,18 @@ A kubelet knows what its VM's metadata says and no more: cluster and pool are fo
 
 `gke.nodes`: `<cluster path>/nodes/<name>` -> {"instance", "id", "cluster", "image", "baked", "pulled", "breaks"}.
 `gke.brokenImages`: boot image's name -> what breaks: "boot" (no node), "ready" (never Ready), "gpu" (no GPUs).
-`gke.failingNodes`: node's name -> "NotReady" (its kubelet says so) or "Unknown" (it says nothing any more); "" is well.
+Which nodes are Ready and which fail: see `heartbeats`.
 Which container images a node holds, and how pods end: see `containers`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from localcloud.gke import containers, kube_env, names, nodes
 from localcloud.gke.control_planes import ControlPlanes
+from localcloud.gke.heartbeats import LEASES, Heartbeats
 from localcloud.gke.state import State
 from localcloud.gke.timings import seconds
 from localcloud.kubernetes import ClusterApi
@@ -29,9 +28,6 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 STOCK_PROJECTS = ("gke-node-images", "ubuntu-os-gke-cloud")
-HEARTBEAT = 10.0  # the machine's own seconds: leases are read by clients with clocks of their own
-LOST_AFTER = 40.0  # of silence; on a real control plane its own node controller counts
-AGAIN_AFTER = 1.0  # where a control plane did not answer
 GPU = "nvidia.com/gpu"
 
 
@@ -47,13 +43,12 @@ class Kubelets:
         self._world.listen("instance.deleting", self._stopping)
         self._world.listen("instance.stopped", self._stopping)
         self._world.listen("instance.deleted", self._gone)
-        self._world.listen("table.changed", self._table_changed)
-        for event, handler in (
-            ("gke.node.register", self._register), ("gke.node.ready", self._ready), ("gke.node.gpu", self._gpus),
-            ("gke.node.health", self._health), ("gke.node.lost", self._lost), ("gke.node.forget", self._forget),
-        ):  # fmt: skip
-            self._world.simulation.on(event, partial(self._try, event, handler))
-        self._world.simulation.on("gke.node.beat", self._beat)
+        self._hearts = Heartbeats(self._world, planes)
+        self._hearts.on("gke.node.register", self._register)
+        self._hearts.on("gke.node.ready", self._ready)
+        self._hearts.on("gke.node.gpu", self._gpus)
+        self._hearts.on("gke.node.stopping", self._not_ready)
+        self._hearts.on("gke.node.forget", self._forget)
 
     @property
     def _rows(self) -> Table:
@@ -69,13 +64,13 @@ class Kubelets:
 
     def node_ready(self, cluster_path: str, name: str) -> bool:
         """Whether this node is there and Ready."""
-        node = self._node(cluster_path, name)
+        node = self._hearts.node(cluster_path, name)
         return node is not None and is_ready(node)
 
     def drain(self, cluster_path: str, name: str) -> None:
         """Cordon a node and end its pods, as an upgrade does; pods of daemon sets stay."""
         api = self._planes.apis.get(cluster_path)
-        if api is None or self._node(cluster_path, name) is None:
+        if api is None or self._hearts.node(cluster_path, name) is None:
             return
         api.patch("nodes", name, {"spec": {"unschedulable": True}})
         for pod in api.list("pods"):
@@ -98,7 +93,7 @@ class Kubelets:
 
     def go_on(self) -> None:
         """After a start: hearts beat again."""
-        self._beat_later()
+        self._hearts.go_on()
 
     # What VMs tell
 
@@ -126,60 +121,29 @@ class Kubelets:
         """A VM that shuts down: its kubelet says so."""
         for key, row in self._rows.items():
             if row["id"] == instance["id"]:
-                self._set_ready(key, row, "False", "KubeletNotReady")
+                self._hearts.attempt("gke.node.stopping", self._not_ready, key, row["id"])
 
     def _gone(self, instance: Json) -> None:
         for key, row in list(self._rows.items()):
             if row["id"] == instance["id"]:
                 del self._rows[key]
-                self._try("gke.node.forget", self._forget, row["cluster"], instance["name"])
+                self._hearts.attempt("gke.node.forget", self._forget, row["cluster"], instance["name"])
 
     # What time brings
 
-    def _try(self, event: str, handler: Callable[[str, str], None], *about: str) -> None:
-        """Carry out; a little later once more where a control plane did not answer."""
-        try:
-            handler(*about)
-        except ApiError as away:
-            if away.code != 503:
-                raise
-            self._world.simulation.after(AGAIN_AFTER * self._world.simulation.speed, event, *about)
+    def _not_ready(self, key: str, identity: str) -> None:
+        row, _ = self._hearts.alive(key, identity)
+        if row is not None:
+            self._hearts.set_ready(key, row, "False", "KubeletNotReady")
 
     def _forget(self, cluster_path: str, name: str) -> None:
         api = self._planes.apis.get(cluster_path)
         if api is not None and f"{cluster_path}/nodes/{name}" not in self._rows:
             _ignore_missing(api, "nodes", name, "")
-            _ignore_missing(api, "leases.coordination.k8s.io", name, nodes.LEASES)
-
-    def _table_changed(self, table: str) -> None:
-        """Nodes fail, or recover, as they are told."""
-        if table == "gke.failingNodes":
-            for key, row in self._rows.items():
-                self._world.simulation.after(0.0, "gke.node.health", key, row["id"])
-
-    def _health(self, key: str, identity: str) -> None:
-        row, instance = self._alive(key, identity)
-        failing = self._failing(key)
-        if row is None or instance is None or row.get("failing", "") == failing:
-            return
-        row["failing"] = failing
-        if failing == "NotReady":
-            self._set_ready(key, row, "False", "KubeletNotReady")
-        elif failing == "Unknown":
-            if row["cluster"] not in self._planes.real:
-                wait = LOST_AFTER * self._world.simulation.speed
-                self._world.simulation.after(wait, "gke.node.lost", key, identity)
-        else:
-            self._beat_of(key, row)
-            self._set_ready(key, row, "True", "KubeletReady")
-
-    def _lost(self, key: str, identity: str) -> None:
-        row, _ = self._alive(key, identity)
-        if row is not None and self._failing(key) == "Unknown":
-            self._set_ready(key, row, "Unknown", "NodeStatusUnknown")
+            _ignore_missing(api, LEASES, name, nodes.LEASES)
 
     def _register(self, key: str, identity: str) -> None:
-        row, instance = self._alive(key, identity)
+        row, instance = self._hearts.alive(key, identity)
         api = self._planes.apis.get(row["cluster"]) if row else None
         if row is None or instance is None or api is None:
             return
@@ -197,57 +161,32 @@ class Kubelets:
             return
         _ignore_missing(api, "nodes", instance["name"], "")
         api.create("nodes", body)
-        _ignore_missing(api, "leases.coordination.k8s.io", instance["name"], nodes.LEASES)
-        api.create(
-            "leases.coordination.k8s.io", nodes.lease(instance["name"], self._world.simulation.now()), nodes.LEASES
-        )
+        _ignore_missing(api, LEASES, instance["name"], nodes.LEASES)
+        api.create(LEASES, nodes.lease(instance["name"], self._world.simulation.now()), nodes.LEASES)
         if row["breaks"] != "ready":
             self._later("readyBaked" if row["baked"] else "readyStock", "gke.node.ready", key, identity)
 
     def _ready(self, key: str, identity: str) -> None:
-        row, instance = self._alive(key, identity)
+        row, instance = self._hearts.alive(key, identity)
         if row is None or instance is None:
             return
-        self._set_ready(key, row, "True", "KubeletReady")
+        self._hearts.set_ready(key, row, "True", "KubeletReady")
         if nodes.hardware_of(instance).gpus and row["breaks"] != "gpu":
             self._later("gpuBaked" if row["baked"] else "gpuStock", "gke.node.gpu", key, identity)
 
     def _gpus(self, key: str, identity: str) -> None:
-        row, instance = self._alive(key, identity)
+        row, instance = self._hearts.alive(key, identity)
         api = self._planes.apis.get(row["cluster"]) if row else None
-        if row is None or instance is None or api is None or self._node(row["cluster"], instance["name"]) is None:
+        if (
+            row is None
+            or instance is None
+            or api is None
+            or self._hearts.node(row["cluster"], instance["name"]) is None
+        ):
             return
         count = {GPU: str(nodes.hardware_of(instance).gpus)}
         body = {"status": {"capacity": count, "allocatable": count}}
         api.patch("nodes", instance["name"], body, subresource="status")
-
-    def _beat(self) -> None:
-        now, state = self._world.simulation.now(), self._world.table("gke.state")
-        # A saved world brings its own next beat along: the one that comes too soon after another is dropped.
-        if now - state.get("beatAt", 0.0) < HEARTBEAT * 0.99:
-            return
-        state["beatAt"] = now
-        for key, row in self._rows.items():
-            if self._failing(key) != "Unknown":
-                self._beat_of(key, row)
-        self._beat_later()
-
-    def _beat_of(self, key: str, row: Json) -> None:
-        """Renew a node's lease; a beat that does not come through is missed."""
-        api, name = self._planes.apis.get(row["cluster"]), key.rpartition("/")[2]
-        renewed = {"spec": {"renewTime": nodes.lease(name, self._world.simulation.now())["spec"]["renewTime"]}}
-        try:
-            if api is None or self._node(row["cluster"], name) is None:
-                return
-            api.patch("leases.coordination.k8s.io", name, renewed, nodes.LEASES)
-        except ApiError as missed:
-            log.warning("the lease of %s is not renewed: %s", name, missed)
-
-    def _failing(self, key: str) -> str:
-        return str(self._world.table("gke.failingNodes").get(key.rpartition("/")[2], ""))
-
-    def _beat_later(self) -> None:
-        self._world.simulation.after(HEARTBEAT * self._world.simulation.speed, "gke.node.beat")
 
     def _later(self, timing: str, event: str, key: str, identity: str) -> None:
         self._world.simulation.after(seconds(self._world, timing), event, key, identity)
@@ -261,31 +200,6 @@ class Kubelets:
         return containers.NodeContainers(self._world, cluster_path, listed)
 
     # Helpers
-
-    def _alive(self, key: str, identity: str) -> tuple[Json | None, Json | None]:
-        row = self._rows.get(key)
-        if row is None or row["id"] != identity:
-            return None, None
-        instance = self._world.table("compute.instances").get(row["instance"])
-        return row, instance if instance is not None and instance["status"] == "RUNNING" else None
-
-    def _set_ready(self, key: str, row: Json, status: str, reason: str) -> None:
-        api, name = self._planes.apis.get(row["cluster"]), key.rpartition("/")[2]
-        node = self._node(row["cluster"], name)
-        if api is None or node is None:
-            return
-        fresh = nodes.condition("Ready", status, reason, self._world.simulation.now())
-        kept = [each for each in node["status"]["conditions"] if each["type"] != "Ready"]
-        api.patch("nodes", name, {"status": {"conditions": [*kept, fresh]}}, subresource="status")
-
-    def _node(self, cluster_path: str, name: str) -> Json | None:
-        api = self._planes.apis.get(cluster_path)
-        try:
-            return api.get("nodes", name) if api is not None else None
-        except ApiError as missing:
-            if missing.code != 404:
-                raise
-            return None
 
     def _cluster_of(self, metadata: dict[str, str]) -> Json | None:
         uid = metadata.get("cluster-uid")
