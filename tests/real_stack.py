@@ -11,7 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +23,12 @@ from google.oauth2 import service_account
 
 from localcloud import audit_log, credentials
 from localcloud.control_plane import ADMIN, BINARY
+from poolwright.adapters.google_access import SCOPES
 from tests.end_to_end.serving import Served, serve
 
 Json = dict[str, Any]
 
 WORLD = Path(__file__).parent / "fixtures" / "worlds" / "one-gpu-pool.yaml"
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PATIENCE_SECONDS = 60.0
 
 
@@ -83,9 +83,9 @@ class RealStack:
             credentials.service_account_file(self._folder, project=self.project, email=email, token_uri=uri)
         return path
 
-    def token(self, email: str) -> str:
+    def token(self, email: str, *, scopes: Sequence[str] = SCOPES) -> str:
         """A Google access token of a service account, got as Google's library gets it."""
-        found = service_account.Credentials.from_service_account_file(str(self.account(email)), scopes=[SCOPE])
+        found = service_account.Credentials.from_service_account_file(str(self.account(email)), scopes=scopes)
         found.refresh(Request())
         return str(found.token)
 
