@@ -8,12 +8,12 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import cold_start, rollout, throughput
+from bench import capacity, cold_start, rollout, storm, throughput
 from bench.fleet import fleet
 from bench.framework import ROOT, Site
 from localcloud.deployment import unpack
 
-PARTS = ("functions", "rollout")
+PARTS = ("functions", "rollout", "capacity")
 
 
 def main() -> None:
@@ -42,12 +42,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         site = Site(given.python.absolute(), unpack(given.archive, folder / "functions"), folder)
-        if given.only != "rollout":
+        if given.only in (None, "capacity"):
+            capacity.measure(folder / "clusters", rounds=min(given.rounds, 3))
+            storm.measure(site)
+        if given.only in (None, "functions"):
             with fleet(folder) as served:
                 cold_start.measure_no_concern(site, served, rounds=given.rounds)
                 cold_start.measure_compute(site, served, rounds=given.rounds)
                 throughput.measure(site, served, rounds=min(given.rounds, 3))
-        if given.only != "functions":
+        if given.only in (None, "rollout"):
             rollout.measure(site, groups=given.groups, growth=given.growth)
 
 
