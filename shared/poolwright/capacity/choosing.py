@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from poolwright.capacity.observation import GpuNode, Group, Observation
+from poolwright.capacity.policies import some
 from poolwright.capacity.provisioner import Spec
 
 MOST_AT_ONCE = 1000
 """Instances that one createInstances or deleteInstances takes
 (https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/createInstances)."""
-_SHOWN = 3
 
 
 def that_can_grow(spec: Spec, seen: Observation) -> list[Group]:
@@ -57,8 +57,7 @@ class Leaving:
 
     def why_not(self) -> str:
         """What keeps the first few."""
-        more = len(self.kept) - _SHOWN
-        return "; ".join(self.kept[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        return some(self.kept, between="; ")
 
 
 def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at_once: int) -> Leaving:

@@ -20,6 +20,7 @@ from poolwright.capacity.policies import (
     nodes,
     pending_pods,
     schedule,
+    some,
 )
 from poolwright.capacity.provisioner import Spec
 
@@ -123,14 +124,14 @@ def _wait(spec: Spec, seen: Observation) -> Hold | None:
     """What forbids that anything goes, whatever else is so."""
     if seen.unknown:
         return _hold(seen, f"not known: {', '.join(sorted(seen.unknown))}; nothing goes meanwhile", "it is known again")
-    blind = sum(node.duty_cycle is None for node in seen.serving)
+    blind = sorted(node.name for node in seen.serving if node.duty_cycle is None)
     if blind and (spec.min_gpu_utilization_percent, spec.max_gpu_utilization_percent) != (None, None):
-        reason = f"no fresh GPU utilization of {blind} of {nodes(len(seen.serving))}; nothing goes meanwhile"
+        reason = f"no fresh GPU utilization of {some(blind)}; nothing goes meanwhile"
         return _hold(seen, reason, "it is known again", *_growing(spec))
     if seen.on_the_way:
-        return _hold(
-            seen, f"{nodes(seen.on_the_way)} on the way; nothing goes meanwhile", "they serve", *_growing(spec)
-        )
+        where = some([f"{group.on_the_way} in {group.name}" for group in seen.groups if group.on_the_way])
+        reason = f"{nodes(seen.on_the_way)} on the way, {where}; nothing goes meanwhile"
+        return _hold(seen, reason, "they serve", *_growing(spec))
     if ask := pending_pods.keeps(seen):
         return _hold(seen, f"{ask.reason}; nothing goes meanwhile", ask.would_change_if)
     return None

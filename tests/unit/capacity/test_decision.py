@@ -46,7 +46,7 @@ def shown(decision: Decision) -> str:
         # Demand.
         ("busy GPUs get company", SPEC, fleet(BUSY), "+1 a", "GPU utilization is 90 %, above maxGPUUtilizationPercent"),
         ("what is on its way is not bought twice", SPEC, fleet(BUSY, a=1), "=", "1 node on the way"),
-        ("on its way in another group counts too", SPEC, fleet(BUSY, b=1), "=", "1 node on the way"),
+        ("on its way in another group counts too", SPEC, fleet(BUSY, b=1), "=", "1 node on the way, 1 in b"),
         (
             "what is unknown counts as idle",
             SPEC,
@@ -137,7 +137,7 @@ def shown(decision: Decision) -> str:
             "of the idle nodes 1 are kept",
         ),
         ("not while a pod waits", SPEC, fleet(CALM, IDLE, pending=(1,)), "=", "nothing goes meanwhile"),
-        ("not while something is unknown", SPEC, fleet(CALM, node("dark", duty=None)), "=", "of 1 of 2 nodes"),
+        ("not while something is unknown", SPEC, fleet(CALM, node("dark", duty=None)), "=", "GPU utilization of dark;"),
         (
             "not a node with a pod that forbids it",
             SPEC,

@@ -6,7 +6,10 @@ empty where the provisioner does not have the rule. How asks become a decision: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -27,3 +30,9 @@ def nodes(count: int) -> str:
 def counted(count: int, thing: str) -> str:
     """A number and its thing, in the plural where it is not one."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def some(things: Sequence[str], *, between: str = ", ") -> str:
+    """The first few, and how many more there are."""
+    more = len(things) - _SHOWN
+    return between.join((*things[:_SHOWN], *([f"and {more} more"] if more > 0 else ())))
