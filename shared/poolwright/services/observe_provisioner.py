@@ -271,6 +271,9 @@ def _coming(ports: Ports, group: GroupRef, without: list[Json], now: float) -> i
             late += now - ports.compute.started(group, last_part(member["instance"])) >= observing.LATE_SECONDS
         except Missing:
             continue
+        except Exception:  # it counts as on its way, so that nothing is bought twice
+            log.warning("the start of %s cannot be read", member["instance"], exc_info=True)
+            break
     return len(without) - late
 
 

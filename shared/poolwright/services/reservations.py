@@ -7,12 +7,15 @@ whose properties are its own. Spot VMs consume none
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from poolwright.references import GroupRef, last_part
-from poolwright.services.ports import Json, Missing, NodePool, Ports, Weather
+from poolwright.services.ports import Json, Missing, NodePool, Ports
+
+log = logging.getLogger(__name__)
 
 _SHARED = re.compile(r"projects/([^/]+)/reservations/([^/]+)")
 
@@ -31,22 +34,31 @@ def unused(
     pools: Mapping[str, NodePool],
     members: Mapping[str, list[Json]],
 ) -> tuple[dict[str, Unused], list[str]]:
-    """By group's name, and what could not be read. A single group needs no order, and no call is made. Weather."""
+    """By group's name, and what could not be read. A single group needs no order, and no call is made."""
     if len(groups) < 2:
         return {}, []
     problems: list[str] = []
     there: dict[tuple[str, str], list[Json]] = {}
     for project in sorted({group.project for group in groups.values()}):
-        listed = ports.compute.reservations(project)
-        if silent := sorted(listed.unreachable):
-            problems.append(f"reservations of {project} in {', '.join(silent)} cannot be read")
-        for each in listed:
+        for each in _listed(ports, project, problems):
             there.setdefault((project, last_part(each.get("zone", ""))), []).append(each)
     consumed = {
         name: _consumed(ports, pools[name], group, there.get((group.project, group.zone), []), problems)
         for name, group in groups.items()
     }
     return {name: _unused(name, consumed, members) for name in groups}, problems
+
+
+def _listed(ports: Ports, project: str, problems: list[str]) -> Iterable[Json]:
+    try:
+        listed = ports.compute.reservations(project)
+    except Exception as wrong:  # whatever it is, pods that wait for GPUs are served all the same
+        log.warning("reservations of %s cannot be read", project, exc_info=True)
+        problems.append(f"reservations of {project} cannot be read: {type(wrong).__name__}: {str(wrong)[:200]}")
+        return ()
+    if silent := sorted(listed.unreachable):
+        problems.append(f"reservations of {project} in {', '.join(silent)} cannot be read")
+    return listed
 
 
 def _consumed(
@@ -74,7 +86,10 @@ def _named(ports: Ports, group: GroupRef, value: str, there: Mapping[str, Json],
         return [known] if known else []
     try:
         return [ports.compute.reservation(shared[1], group.zone, shared[2])]
-    except (Missing, Weather) as wrong:
+    except Missing:
+        return []
+    except Exception as wrong:
+        log.warning("reservation %s cannot be read", value, exc_info=True)
         problems.append(f"reservation {value} in {group.zone} cannot be read: {str(wrong)[:200]}")
         return []
 

@@ -52,8 +52,11 @@ locals {
       "compute.instanceTemplates.get",
       "compute.instanceTemplates.list",
       "compute.instanceTemplates.useReadOnly",
+      "compute.instances.get", # when a VM without a node was started
       "compute.networks.get",
       "compute.regionOperations.get",
+      "compute.reservations.get",
+      "compute.reservations.list",
       "compute.subnetworks.use",
       "compute.subnetworks.useExternalIp",
       "compute.zoneOperations.get",
