@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 import time
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 LIFETIME_SECONDS = 3600
 ANYWHERE = "0x0"  # no regional boundary, as iamcredentials encodes it
+EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 
 
 def service_account_file(folder: Path, *, project: str, email: str, token_uri: str) -> Path:
@@ -71,8 +73,9 @@ class Tokens:
         return token
 
     async def review(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A TokenReview of authentication.k8s.io/v1: on GKE a Google identity is the User that is its email
-        (https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control#forms-of-authentication)."""
+        """A TokenReview of authentication.k8s.io/v1: on GKE a Google identity is the User that is its email, or its
+        unique id where the token's scopes do not tell the email
+        (https://cloud.google.com/kubernetes-engine/docs/how-to/role-based-access-control)."""
         asked = await request.json()
         email = self._emails.get(asked["spec"].get("token", ""))
         status: dict[str, Any] = {"authenticated": email is not None}
@@ -93,16 +96,22 @@ class Tokens:
             )
         if request.method != "POST":
             return web.json_response({"error": "invalid_request"}, status=404)
-        token = self.mint(_issuer(await request.post()))
+        token = self.mint(_user(await request.post()))
         answer = {"access_token": token, "expires_in": LIFETIME_SECONDS, "token_type": "Bearer"}
         return web.json_response(answer)
 
 
-def _issuer(form: Mapping[str, Any]) -> str:
+def unique_id(email: str) -> str:
+    """The number that a service account has beside its email."""
+    return f"1{int(hashlib.sha256(email.encode()).hexdigest(), 16) % 10**20:020}"
+
+
+def _user(form: Mapping[str, Any]) -> str:
     """The service account that signed an assertion (RFC 7523), unproved; nothing where it is another grant."""
     payload = str(form.get("assertion", "")).partition(".")[2].partition(".")[0]
     try:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims.get("iss", ""))
+        email = str(claims.get("iss", ""))
+        return email if not email or EMAIL_SCOPE in str(claims.get("scope", "")).split() else unique_id(email)
     except (ValueError, AttributeError):
         return ""

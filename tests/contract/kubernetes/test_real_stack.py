@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from localcloud import credentials
 from tests.contract.kubernetes.clusters import budget_body, pod_body, workload
 from tests.real_stack import RealStack, eventually
 
@@ -111,6 +112,12 @@ def names(stack: RealStack, *what: str) -> list[str]:
     return [each["metadata"]["name"] for each in stack.json(*what)["items"]]
 
 
+def other_user(stack: RealStack, token: str) -> list[str]:
+    """Options by which kubectl signs in with this token alone."""
+    server = stack.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}").stdout
+    return ["--server", server, "--insecure-skip-tls-verify", "--kubeconfig=/dev/null", f"--token={token}"]
+
+
 def test_a_google_identity_is_the_user_that_is_its_email(clean: RealStack) -> None:
     email = f"somebody@{clean.project}.iam.gserviceaccount.com"
     whoami = clean.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}", user=email)
@@ -129,10 +136,15 @@ def test_a_google_identity_is_the_user_that_is_its_email(clean: RealStack) -> No
     assert uses == {("list", "configmaps", 403), ("list", "configmaps", 200)}
 
 
+def test_an_identity_whose_token_does_not_tell_its_email_is_the_user_that_is_its_number(clean: RealStack) -> None:
+    email = f"somebody@{clean.project}.iam.gserviceaccount.com"
+    token = clean.token(email, scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    whoami = clean.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}", *other_user(clean, token))
+    assert whoami.stdout == credentials.unique_id(email)
+
+
 def test_a_token_that_nobody_minted_signs_nobody_in(clean: RealStack) -> None:
-    server = clean.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}").stdout
-    made_up = ["--server", server, "--insecure-skip-tls-verify", "--kubeconfig=/dev/null", "--token=ya29.made-up"]
-    assert "must be logged in" in clean.kubectl("get", "nodes", *made_up).stderr
+    assert "must be logged in" in clean.kubectl("get", "nodes", *other_user(clean, "ya29.made-up")).stderr
 
 
 def test_the_person_who_made_the_cluster_may_do_everything_in_it(clean: RealStack) -> None:
