@@ -132,8 +132,8 @@ def _wait(spec: Spec, seen: Observation) -> Hold | None:
         where = some([f"{group.on_the_way} in {group.name}" for group in seen.groups if group.on_the_way])
         reason = f"{nodes(seen.on_the_way)} on the way, {where}; nothing goes meanwhile"
         return _hold(seen, reason, "they serve", *_growing(spec))
-    if ask := pending_pods.keeps(seen):
-        return _hold(seen, f"{ask.reason}; nothing goes meanwhile", ask.would_change_if)
+    if ask := pending_pods.keeps(spec, seen):
+        return _hold(seen, f"nothing goes while pods wait; {ask.reason}", ask.would_change_if)
     return None
 
 

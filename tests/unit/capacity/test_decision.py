@@ -76,7 +76,7 @@ def shown(decision: Decision) -> str:
             PODS_ONLY,
             fleet(FAIR, pending=(4,)),
             "=",
-            "1 pod for 4 GPUs; nothing goes",
+            "1 pod for 4 GPUs, whom another node would not help",
         ),
         (
             "the buffer is kept",
@@ -136,7 +136,7 @@ def shown(decision: Decision) -> str:
             "=",
             "of the idle nodes 1 are kept",
         ),
-        ("not while a pod waits", SPEC, fleet(CALM, IDLE, pending=(1,)), "=", "nothing goes meanwhile"),
+        ("not while a pod waits", SPEC, fleet(CALM, IDLE, pending=(1,)), "=", "nothing goes while pods wait"),
         ("not while something is unknown", SPEC, fleet(CALM, node("dark", duty=None)), "=", "GPU utilization of dark;"),
         (
             "not a node with a pod that forbids it",

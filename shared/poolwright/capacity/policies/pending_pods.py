@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poolwright.capacity.observation import Observation
 from poolwright.capacity.policies import Ask, counted, nodes
+from poolwright.capacity.provisioner import Spec
 
 
 def asks(seen: Observation, *, added: int) -> Ask | None:
@@ -18,11 +19,14 @@ def asks(seen: Observation, *, added: int) -> Ask | None:
     )
 
 
-def keeps(seen: Observation) -> Ask | None:
+def keeps(spec: Spec, seen: Observation) -> Ask | None:
     """What there is stays while pods wait: what looks needless may be what they are about to get."""
     if not seen.pending:
         return None
-    return Ask(members=seen.members, reason=_waiting(seen), would_change_if=_WOULD_CHANGE_IF)
+    why = "whom another node would not help; kubectl describe pod says what they lack"
+    if seen.members > spec.max_nodes:
+        why = f"but maxNodes is {spec.max_nodes}"
+    return Ask(members=seen.members, reason=f"{_waiting(seen)}, {why}", would_change_if=_WOULD_CHANGE_IF)
 
 
 def watches() -> str:
