@@ -67,7 +67,8 @@ def go_on(
     now = ports.clock.now()
     asked = Asked(group=growth.group, names=growth.names, at=now, turn=memory.sequence)
     memory = save(ports, key, memory, growth=None, grown_at=now, coming=(*memory.coming, asked))
-    return memory, Done(f"asked for {count} nodes in {growth.group}: {growth.reason}")
+    # One decision names one group: where there are others, they may be asked at once for what is wanted besides.
+    return memory, Done(f"asked for {count} nodes in {growth.group}: {growth.reason}", again=len(sight.groups) > 1)
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def hand_on(ports: Ports, group: GroupRef, memory: Memory, *, key: str) -> Itera
 
 def _give_up(ports: Ports, key: str, memory: Memory, why: str) -> tuple[Memory, Done]:
     """What there is of it counts as members; what is wanted beyond them is decided anew."""
-    return save(ports, key, memory, growth=None), Done(f"asked for nothing: {why}", again=False)
+    return save(ports, key, memory, growth=None), Done(f"asked for nothing: {why}")
 
 
 def _names(base: str, count: int, decision: str, taken: Collection[str]) -> Iterator[str]:

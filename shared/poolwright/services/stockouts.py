@@ -56,7 +56,7 @@ def look_after(
 ) -> tuple[Memory, Sight]:
     """See what became of members that were asked for and, where that may be begun (`cancels`), cancel those that cannot
     be made: the memory, and the sight without what was cancelled. Busy, Weather."""
-    memory = _see_what_came(ports, environment, sight, memory, key=key, cause=cause)
+    memory, sight = _see_what_came(ports, environment, sight, memory, key=key, cause=cause)
     for name, group in sight.groups.items() if cancels else ():
         stuck = [member for member in sight.members[name] if _is_short(member)]
         if stuck:
@@ -67,7 +67,7 @@ def look_after(
 
 def _see_what_came(
     ports: Ports, environment: Environment, sight: Sight, memory: Memory, *, key: str, cause: str
-) -> Memory:
+) -> tuple[Memory, Sight]:
     now = ports.clock.now()
     useful = {node.name for node in sight.seen.serving}
     left: list[Asked] = []
@@ -78,9 +78,12 @@ def _see_what_came(
         here = {last_part(member["instance"]) for member in sight.members[asked.group]}
         if any(name in useful for name in asked.names):
             dry.pop(asked.group, None)
-        gone = [name for name in asked.names if name not in here and now - asked.at >= LISTED_SECONDS]
+        away = [name for name in asked.names if name not in here]
+        told = _told(ports, sight.groups[asked.group], since=asked.at) if away else {}
+        is_old = now - asked.at >= LISTED_SECONDS
+        gone = [name for name in away if is_old or name in told]
         if gone:
-            why = _why_gone(ports, sight.groups[asked.group], gone, since=asked.at)
+            why = next((told[name] for name in gone if name in told), "")
             record(
                 ports, kind="capacity", subject=key, what=f"{len(gone)} nodes did not come in {asked.group}",
                 why=why or "they are no members any more", cause=cause, environment=environment.name,
@@ -88,21 +91,23 @@ def _see_what_came(
             )  # fmt: skip
             if is_shortage(why):
                 dry[asked.group] = _drier(dry.get(asked.group), f"{key}|{asked.group}", why, now=now)
+            if not is_old:  # so far they counted as on their way
+                sight = sight.with_members(asked.group, sight.members[asked.group], fewer=len(gone))
         waits = tuple(name for name in asked.names if name not in useful and name not in gone)
         if waits and now - asked.at < observing.LATE_SECONDS:
             left.append(msgspec.structs.replace(asked, names=waits))
     if tuple(left) == memory.coming and dry == memory.dry:
-        return memory
-    return save(ports, key, memory, coming=tuple(left), dry=dry)
+        return memory, sight
+    return save(ports, key, memory, coming=tuple(left), dry=dry), sight
 
 
-def _why_gone(ports: Ports, group: GroupRef, names: Collection[str], *, since: float) -> str:
-    """The last error that the group tells of one of these, `CODE: message`."""
-    found = ""
+def _told(ports: Ports, group: GroupRef, *, since: float) -> dict[str, str]:
+    """The last error that the group tells of each instance since then, `CODE: message`."""
+    found = {}
     for each in ports.compute.errors(group):
-        about = last_part(each.get("instanceActionDetails", {}).get("instance", ""))
-        if about in names and "error" in each and _seconds(each) >= since - LISTED_SECONDS:
-            found = f"{each['error'].get('code')}: {each['error'].get('message')}"
+        if "error" in each and _seconds(each) >= since - LISTED_SECONDS:  # two clocks
+            about = last_part(each.get("instanceActionDetails", {}).get("instance", ""))
+            found[about] = f"{each['error'].get('code')}: {each['error'].get('message')}"
     return found
 
 
