@@ -15,10 +15,10 @@ from google.protobuf.json_format import MessageToDict
 
 from poolwright.adapters import compute_operations as operations
 from poolwright.adapters.google_access import GoogleAccess
-from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
+from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, rejections, translated
 from poolwright.adapters.google_imports import compute_client
 from poolwright.references import GroupRef, last_part
-from poolwright.services.ports import InUse, Json, Listed, Missing, Taken, Weather
+from poolwright.services.ports import InUse, Json, Listed, Missing, Rejected, Taken, Weather
 
 HOST = "compute.googleapis.com"
 _PAGE = 500
@@ -141,6 +141,7 @@ class ComputeEngine:
         return datetime.fromisoformat(found.get("lastStartTimestamp") or found["creationTimestamp"]).timestamp()
 
     @translated()
+    @rejections()
     def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
         for some, its_id in _batches(names, request_id):
             body = {"instances": [{"name": name} for name in some]}
@@ -152,7 +153,7 @@ class ComputeEngine:
                 raise Taken(str(taken)) from taken
             except operations.OperationFailed as failed:
                 if "RESOURCE_ALREADY_EXISTS" not in failed.codes:
-                    raise
+                    raise Rejected(str(failed), status="FAILED_PRECONDITION") from failed
                 raise Taken(str(failed)) from failed
 
     @translated()

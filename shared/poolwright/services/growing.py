@@ -14,9 +14,9 @@ from poolwright.capacity.decision import Grow
 from poolwright.environments import Environment
 from poolwright.references import GroupRef, last_part
 from poolwright.services import leases
-from poolwright.services.memory import Asked, Growth, Memory, save
+from poolwright.services.memory import Asked, Growth, Memory, drier, save
 from poolwright.services.observe_provisioner import Sight
-from poolwright.services.ports import Ports, Taken
+from poolwright.services.ports import Missing, Ports, Rejected, Stale, Taken
 from poolwright.services.records import record
 from poolwright.services.work import Done
 
@@ -46,9 +46,9 @@ def go_on(
     if group is None:
         return _give_up(ports, key, memory, f"{growth.group} is no group of the provisioner any more")
 
-    def say(what: str, once: str) -> None:
+    def say(what: str, once: str, why: str = growth.reason) -> None:
         record(
-            ports, kind="capacity", subject=key, what=what, why=growth.reason, cause=cause, once=once,
+            ports, kind="capacity", subject=key, what=what, why=why, cause=cause, once=once,
             environment=environment.name, nodes=list(growth.names),
         )  # fmt: skip
 
@@ -62,6 +62,11 @@ def go_on(
             say(f"asked for {count} nodes in {growth.group}", f"grow {memory.sequence}")
     except leases.Held as held:
         return _give_up(ports, key, memory, str(held))
+    except (Rejected, Stale, Missing) as refused:
+        say(f"was refused {count} nodes in {growth.group}", f"grow {memory.sequence} refused", why=str(refused)[:500])
+        dry = drier(memory.dry.get(growth.group), f"{key}|{growth.group}", str(refused), now=ports.clock.now())
+        memory = save(ports, key, memory, dry={**memory.dry, growth.group: dry})
+        return _give_up(ports, key, memory, str(refused)[:300])
     except Taken as taken:  # names of VMs that are no members, or of members that were just made: both are seen anew
         return _give_up(ports, key, memory, f"a name is taken: {taken}"[:300])
     now = ports.clock.now()
@@ -83,7 +88,7 @@ def hand_on(ports: Ports, group: GroupRef, memory: Memory, *, key: str) -> Itera
 
 def _give_up(ports: Ports, key: str, memory: Memory, why: str) -> tuple[Memory, Done]:
     """What there is of it counts as members; what is wanted beyond them is decided anew."""
-    return save(ports, key, memory, growth=None), Done(f"asked for nothing: {why}")
+    return save(ports, key, memory, growth=None), Done(f"asked for nothing: {why}", again=True)
 
 
 def _names(base: str, count: int, decision: str, taken: Collection[str]) -> Iterator[str]:

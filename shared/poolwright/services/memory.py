@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from poolwright.services.ports import Conflict, Ports, Stored
 from poolwright.verdicts import Busy
 
 COLLECTION = "provisioners"
+FIRST_SECONDS = 60.0  # that a dry group is left alone
+LONGEST_SECONDS = 3600.0
 SCHEMA = 2  # 1: one drain at a time, and one time for growing and shrinking
 
 
@@ -49,6 +52,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     turn: int
 
 
+class Spared(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that was in hand and was let go at `at` (seconds since the epoch)."""
+
+    node: str
+    at: float
+
+
 class Dry(msgspec.Struct, frozen=True, kw_only=True):
     """A group that had nothing to give: how often in a row, until when (seconds since the epoch) nobody asks it, and
     what it said."""
@@ -73,6 +83,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     drains: tuple[Drain, ...] = ()
     dry: Mapping[str, Dry] = {}
     yields: Mapping[str, float] = {}
+    spared: tuple[Spared, ...] = ()
 
 
 def load(ports: Ports, key: str) -> Memory:
@@ -91,6 +102,14 @@ def save(ports: Ports, key: str, memory: Memory, **changes: Any) -> Memory:
     except Conflict:
         raise Busy(f"{key} is looked at by somebody else") from None
     return msgspec.structs.replace(changed, version=version)
+
+
+def drier(known: Dry | None, seed: str, why: str, *, now: float) -> Dry:
+    """Dry once more, for twice as long. What was long ago is forgotten; `seed` makes that not all come back at once."""
+    tries = known.tries if known is not None and now - known.until < LONGEST_SECONDS else 0
+    part = int.from_bytes(hashlib.sha256(f"{seed}|{tries}".encode()).digest()[:2]) / 0xFFFF
+    wait = min(LONGEST_SECONDS, FIRST_SECONDS * 2**tries) * (0.9 + 0.1 * part)
+    return Dry(tries=tries + 1, until=now + wait, why=why[:200])
 
 
 def _read(stored: Stored) -> Memory:

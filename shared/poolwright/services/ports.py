@@ -122,7 +122,8 @@ class Compute(Protocol):
         """When the VM of a member was started last, or made, in seconds since the epoch. Missing."""
 
     def create_instances(self, ref: GroupRef, names: Sequence[str], *, request_id: str) -> None:
-        """Members with names of ours, tried once (createInstances). Taken."""
+        """Members with names of ours, tried once (createInstances). Taken; Rejected; Stale where the group takes no
+        names."""
 
     def errors(self, ref: GroupRef) -> list[Json]:
         """What went wrong with its members lately, also with those that are gone (listErrors): error,

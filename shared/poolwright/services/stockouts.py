@@ -8,7 +8,6 @@ https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/li
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
@@ -18,15 +17,13 @@ from poolwright.capacity import observing
 from poolwright.environments import Environment
 from poolwright.references import GroupRef, last_part
 from poolwright.services import growing, leases
-from poolwright.services.memory import Asked, Dry, Memory, save
+from poolwright.services.memory import Asked, Memory, drier, save
 from poolwright.services.observe_provisioner import LISTED_SECONDS, Sight
 from poolwright.services.ports import Json, Ports
 from poolwright.services.records import record
 
 # A group's own retry comes within a minute or two; whoever fails for longer than that is not what is needed now.
 STUCK_SECONDS = 120.0
-FIRST_SECONDS = 60.0
-LONGEST_SECONDS = 3600.0
 _MADE = ("CREATING", "CREATING_WITHOUT_RETRIES", "RECREATING")
 # ZONE_RESOURCE_POOL_EXHAUSTED, ..._WITH_DETAILS, QUOTA_EXCEEDED, IP_SPACE_EXHAUSTED and their kin
 # (https://cloud.google.com/compute/docs/troubleshooting/troubleshooting-resource-availability).
@@ -90,7 +87,7 @@ def _see_what_came(
                 once=f"grow {asked.turn} lost {' '.join(gone)}", nodes=gone,
             )  # fmt: skip
             if is_shortage(why):
-                dry[asked.group] = _drier(dry.get(asked.group), f"{key}|{asked.group}", why, now=now)
+                dry[asked.group] = drier(dry.get(asked.group), f"{key}|{asked.group}", why, now=now)
             if not is_old:  # so far they counted as on their way
                 sight = sight.with_members(asked.group, sight.members[asked.group], fewer=len(gone))
         waits = tuple(name for name in asked.names if name not in useful and name not in gone)
@@ -147,7 +144,7 @@ def _cancel(
         with growing.hand_on(ports, group, memory, key=key):
             known = memory.dry.get(name)
             if known is None or known.until <= now:
-                dry = {**memory.dry, name: _drier(known, f"{key}|{name}", why, now=now)}
+                dry = {**memory.dry, name: drier(known, f"{key}|{name}", why, now=now)}
                 memory = save(ports, key, memory, dry=dry)
 
             def say(what: str, once: str) -> None:
@@ -171,14 +168,6 @@ def _without(sight: Sight, name: str, gone: Collection[str]) -> Sight:
         return sight
     kept = [member for member in sight.members[name] if last_part(member["instance"]) not in gone]
     return sight.with_members(name, kept, fewer=len(sight.members[name]) - len(kept))
-
-
-def _drier(known: Dry | None, seed: str, why: str, *, now: float) -> Dry:
-    """Dry once more, for twice as long. What was long ago is forgotten; provisioners do not all come back at once."""
-    tries = known.tries if known is not None and now - known.until < LONGEST_SECONDS else 0
-    part = int.from_bytes(hashlib.sha256(f"{seed}|{tries}".encode()).digest()[:2]) / 0xFFFF
-    wait = min(LONGEST_SECONDS, FIRST_SECONDS * 2**tries) * (0.9 + 0.1 * part)
-    return Dry(tries=tries + 1, until=now + wait, why=why[:200])
 
 
 def until(memory: Memory) -> Mapping[str, float]:

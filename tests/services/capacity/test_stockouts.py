@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from localcloud.faults import Fault
 from poolwright.services import leases
 from poolwright.services.memory import load
 from tests.chaos.flows.world import CLUSTER, scale, table
@@ -129,3 +130,15 @@ def test_while_a_rollout_has_the_first_group_the_second_one_grows(begin: Begin) 
     look(flow, times=6)
     assert (len(members(flow, "l4")), len(members(flow, "spare"))) == (2, 1)
     assert "chaos-7" in status(flow)["groups"][0]["refusal"]
+
+
+def test_a_group_that_refuses_the_request_is_left_alone_and_the_next_one_is_asked(begin: Begin) -> None:
+    flow = begin()
+    faults = flow.stack.world.faults
+    fault = Fault("instance_group_managers.CreateInstances", "PERMISSION_DENIED", "forbidden", times=1)
+    flow.there(lambda: faults.add(fault))
+    wait_for(flow, replicas=3)
+    flow.until(lambda: len(members(flow, "spare")) == 1, what="a node in the second group")
+    flow.there(faults.clear)
+    assert (len(members(flow, "l4")), tries(flow, "l4")) == (2, 1)
+    assert f"was refused 1 nodes in {group_of(flow, 'l4')}" in records(flow)
