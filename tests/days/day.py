@@ -86,7 +86,9 @@ class Day(Flow):
     def _deliver(self, delivery: Delivery) -> None:
         fresh = delivery.attempt == 1 and not delivery.due and delivery.subscription not in WISHES
         if fresh and self.dice.random() < self.rough:
-            self._befall(delivery, self.dice.choice(TWISTS))
+            twist = self.dice.choice(TWISTS)
+            self.court.happened[f"{twist} messages"] += 1
+            self._befall(delivery, twist)
         else:
             super()._deliver(delivery)
         del self.delivered[:-5]
@@ -144,6 +146,7 @@ class Day(Flow):
 
     def fail(self, node: str) -> None:
         """Its kubelet speaks no more."""
+        self.court.happened["failed nodes"] += 1
         self._set_ready(node, "Unknown")
 
     def repair(self, node: str) -> None:
@@ -155,6 +158,7 @@ class Day(Flow):
 
     def late_gpus(self, seconds: float) -> None:
         """From now on nodes get their GPUs so long after they are Ready."""
+        self.court.happened["late GPUs"] += 1
         self.stack.world.table("gke.timings")["gpuStock"] = seconds
 
     def cordon(self, node: str, *, closed: bool) -> None:

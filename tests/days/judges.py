@@ -5,7 +5,7 @@ and after every step of time and every message; what they find must not be.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,7 @@ class Evictions:
     """No pod is asked to leave against its budget, its annotation, its lack of an owner, its data or its grace."""
 
     findings: list[str]
+    happened: Counter[str]
     _why_not: dict[str, list[str]] = field(default_factory=dict)
     _must_stay: dict[str, float] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Evictions:
             if call.method not in ("pods/eviction.create", "pods.delete"):
                 continue
             key = f"{call.params['namespace']}/{call.params['name']}"
+            self.happened["evictions"] += 1
             why = self._why_not.get(key, [])
             self.findings += [f"pod {key} was made to leave ({call.method}), but {each}" for each in why]
         self._why_not.clear()
@@ -121,6 +123,7 @@ class Deletions:
     """No VM is deleted while a pod is on its node."""
 
     findings: list[str]
+    happened: Counter[str]
     repaired: set[str]
 
     def deleted(self, name: str, sight: Sight) -> None:
@@ -128,6 +131,7 @@ class Deletions:
         if name in self.repaired:
             self.repaired.discard(name)
             return
+        self.happened["deletions"] += 1
         there = [pod for pod in sight.by_node.get(name, ()) if not pod.daemon]
         self.findings += [
             f"node {name} was deleted under pod {pod.key} with {pod.gpus} GPUs"
@@ -141,6 +145,7 @@ class Buying:
     """Members are never more than demand and bounds explain, and never fewer than the least."""
 
     findings: list[str]
+    happened: Counter[str]
     _members: dict[str, int] = field(default_factory=dict)
     _explained: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
 
@@ -152,6 +157,7 @@ class Buying:
             while recent[0][0] < sight.now - EXPLAINED_WITHIN:
                 recent.popleft()
             most, before = max(count for _, count in recent), self._members.get(each.name, each.members)
+            self.happened["purchases"] += before < each.members
             told = f"provisioner {each.name} went from {before} to {each.members} members"
             if before < each.members and each.members > each.spec["maxNodes"]:
                 self.findings.append(f"{told}, above maxNodes {each.spec['maxNodes']}")
@@ -214,6 +220,7 @@ class Serving:
     """A pod that waits for GPUs gets them whenever a group had stock."""
 
     findings: list[str]
+    happened: Counter[str]
     _waits: dict[str, float] = field(default_factory=dict)
     _could: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, tuple[int, int, float]] = field(default_factory=dict)
@@ -221,6 +228,7 @@ class Serving:
     def look(self, sight: Sight) -> None:
         """Whether anybody waits for too long."""
         waiting = {pod.key for each in sight.provisioners for pod in each.waiting}
+        self.happened["pods that waited"] += len(waiting - self._waits.keys())
         self._waits = {key: self._waits.get(key, sight.now) for key in waiting}
         for each in sight.provisioners:
             if not self._can_grow(each, sight.now):
@@ -240,6 +248,7 @@ class Serving:
         for group in provisioner.groups:
             tries, failures, until = self._tries.get(group.path, (0, 0, 0.0))
             if group.failures > failures:
+                self.happened["stockouts"] += group.failures - failures
                 tries, failures = tries + 1, group.failures
                 until = now + min(DRY_SECONDS * 2**tries, DRY_MOST) * 1.25
             elif group.room and any(name not in group.making for name in group.staying) and now > until:
@@ -281,15 +290,16 @@ class Cordons:
 
 
 class Court:
-    """All judges, and what they found, once each."""
+    """All judges, what they found, and how often there was something to judge."""
 
     def __init__(self) -> None:
         self.findings: list[str] = []
+        self.happened: Counter[str] = Counter()
         self.repaired: set[str] = set()
-        self._evictions = Evictions(self.findings)
-        self._deletions = Deletions(self.findings, self.repaired)
-        self._buying = Buying(self.findings)
-        self._serving = Serving(self.findings)
+        self._evictions = Evictions(self.findings, self.happened)
+        self._deletions = Deletions(self.findings, self.happened, self.repaired)
+        self._buying = Buying(self.findings, self.happened)
+        self._serving = Serving(self.findings, self.happened)
         self._cordons = Cordons(self.findings)
 
     def pod_changed(self, change: Change, tables: Json, now: float) -> None:
