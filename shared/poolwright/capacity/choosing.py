@@ -64,7 +64,8 @@ def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at
     """At most `count` nodes; `kept_idle` idle ones stay; `at_once`: most nodes of a group that may be in hand.
 
     Idle nodes go together, being of no use to anybody; a busy one goes alone and only where no idle one can, as each
-    changes what the next would find (so does the cluster autoscaler: max-drain-parallelism is 1).
+    changes what the next would find (so does the cluster autoscaler: max-drain-parallelism is 1). Nodes that were let
+    go come last, or one that cannot be emptied would keep the others.
     """
     ranks = {group.name: place for place, group in enumerate(reversed(_ranked(spec, seen)))}
     reserved = {group.name for group in seen.groups if group.reserved or group.reserved_free}
@@ -72,7 +73,14 @@ def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at
     left.subtract(node.group for node in seen.nodes if node.cordoned and not node.suspended)
     order = sorted(
         seen.serving,
-        key=lambda node: (not node.idle, node.group in reserved, node.movable, ranks.get(node.group, 0), node.name),
+        key=lambda node: (
+            not node.idle,
+            node.spared_at,
+            node.group in reserved,
+            node.movable,
+            ranks.get(node.group, 0),
+            node.name,
+        ),
     )
     leaving = Leaving()
     most = min(count, MOST_AT_ONCE)

@@ -22,6 +22,7 @@ class GpuNode:
     `movable` counts pods that would have to move: neither a DaemonSet's nor mirror pods.
     `objection` says why the node must not be emptied, empty where nothing speaks against it.
     `suspended`: its own ConfigMap says DrainAndSuspend.
+    `spared_at`: when it was last in hand and let go, seconds since the epoch, 0 for never.
     """
 
     name: str
@@ -35,6 +36,7 @@ class GpuNode:
     objection: str = ""
     gpu_pods: tuple[int, ...] = ()
     suspended: bool = False
+    spared_at: float = 0.0
     serves_them: frozenset[str] = frozenset()
 
     @property

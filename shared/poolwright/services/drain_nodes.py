@@ -20,7 +20,7 @@ from poolwright.environments import Environment
 from poolwright.nodes import Node, Pod
 from poolwright.references import GroupRef, last_part
 from poolwright.services import leases
-from poolwright.services.memory import Drain, Memory, save
+from poolwright.services.memory import Drain, Memory, Spared, save
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
 from poolwright.services.records import record
@@ -183,6 +183,8 @@ def _must_be_let_go(hands: Hands, drain: Drain, group: GroupRef | None, node: No
         return f"{node.cordoned_for or 'somebody else'} has closed it"
     if not node.cordoned and node.cordoned_for == hands.key:
         return "somebody has opened it again"
+    if late and not node.cordoned:
+        return f"nothing was done to it for {hands.rules.timeout_seconds} s, and much may have changed since"
     pods = hands.sight.pods.get(drain.node, [])
     now = hands.ports.clock.now()
     step = draining.next_step(pods, chosen=drain.pods, rules=hands.rules, began=drain.began, now=now)
@@ -258,7 +260,12 @@ def _end(hands: Hands, memory: Memory, drain: Drain) -> Memory:
         lease = leases.of_group(GroupRef.parse(drain.place))
         if leases.give_back(hands.ports, lease, holder=hands.key):
             yields[drain.group] = now + YIELD_SECONDS
-    return save(hands.ports, hands.key, memory, drains=rest, yields=yields, shrunk_at=now)
+    spared = [each for each in memory.spared if each.node != drain.node and each.node in hands.sight.nodes]
+    if drain.spared:
+        spared.append(Spared(node=drain.node, at=now))
+    return save(
+        hands.ports, hands.key, memory, drains=rest, yields=yields, shrunk_at=now, spared=tuple(spared)
+    )  # fmt: skip
 
 
 def _say(hands: Hands, drain: Drain, what: str, why: str, once: str) -> None:

@@ -95,11 +95,12 @@ def observe(
     unknown += problems
     servers = observing.Servers(offers)
     waiting = servers.pending(pods.get("", []))
+    spared = {each.node: each.at for each in memory.spared}
     seen = Observation(
         nodes=tuple(
             _gpu_node(
                 node, name, pods.get(node.name, []), cycles.get(node.name), rules=provisioner.spec.drain, states=states,
-                servers=servers,
+                servers=servers, spared_at=spared.get(node.name, 0.0),
             )
             for name in groups
             for node in there[name].values()
@@ -209,6 +210,7 @@ def _gpu_node(
     rules: DrainRules,
     states: States,
     servers: observing.Servers,
+    spared_at: float,
 ) -> GpuNode:
     movable = draining.movable(pods)
     return GpuNode(
@@ -223,6 +225,7 @@ def _gpu_node(
         objection=draining.objection(movable, rules),
         gpu_pods=tuple(pod.gpus for pod in movable if pod.gpus),
         suspended=node.name in states.suspended,
+        spared_at=spared_at,
         serves_them=servers.of_all(movable, group),
     )
 

@@ -187,6 +187,22 @@ def test_a_drain_that_does_not_end_in_time_is_given_up_and_not_begun_again_in_th
     assert idle not in nodes(flow)
 
 
+def test_a_node_that_cannot_be_emptied_does_not_keep_the_others(begin: Begin) -> None:
+    flow = begin({**SHRINKING, "minNodes": 3, "drain": {"timeoutSeconds": 120}})
+    flow.until(lambda: len(nodes(flow)) == 3, what="three nodes")
+    flow.pass_time(300)
+    pods = flow.there(lambda: flow.kubernetes(CLUSTER).list("pods", labels="app=chat"))
+    first, second = sorted(set(nodes(flow)) - {pod["spec"].get("nodeName") for pod in pods})
+    put_pod(flow, "web", first)
+    keep(flow, "web")
+    put_pod(flow, "other", second)
+    flow.pass_time(60)
+    change(flow, {"minNodes": 1})
+    flow.until(lambda: second not in nodes(flow), what="the other one gone")
+    assert first in nodes(flow)
+    assert f"spares {first}" in records(flow)
+
+
 def test_a_node_that_gets_work_meanwhile_is_spared_and_the_record_says_why(begin: Begin) -> None:
     flow, idle = begin_a_drain(begin, {**LATER, "drain": {"timeoutSeconds": 7200}})
     put_pod(flow, "training", idle, gpus=1)
@@ -332,6 +348,20 @@ def test_a_drain_that_the_previous_release_began_is_finished(begin: Begin) -> No
     assert idle not in nodes(flow)
     (memory,) = stored(flow, "provisioners")
     assert (memory["schema"], memory["drains"], memory["sequence"]) == (2, [], 4)
+
+
+def test_a_node_that_was_chosen_long_ago_and_never_closed_is_spared(begin: Begin) -> None:
+    flow = begin({**SHRINKING, "minNodes": 2})
+    idle = idle_node(flow)
+    drain = {
+        "node": idle, "group": group(flow).name, "place": str(group(flow)), "turn": 1, "began": flow.now() - 9000,
+        "reason": "it idled then",
+    }  # fmt: skip
+    flow.ports.store.put("provisioners", KEY, {"schema": 2, "sequence": 1, "drains": [drain]}, version=None)
+    look(flow, times=4)
+    assert records(flow) == [f"spares {idle}"]
+    assert not closed(flow)
+    assert idle in nodes(flow)
 
 
 def test_what_was_asked_for_by_somebody_who_died_is_recorded_and_not_asked_for_twice(begin: Begin) -> None:

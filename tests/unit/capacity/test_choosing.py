@@ -94,6 +94,12 @@ def test_a_busy_one_goes_alone() -> None:
     [
         ("idle before busy", node("z", duty=0, group="a", movable=9), node("b", 1, duty=0, group="c")),
         ("fewest pods to move", node("z", 1, duty=9, movable=2), node("b", 1, duty=9, movable=3)),
+        (
+            "who was let go comes last",
+            node("z", duty=0, group="a", movable=9),
+            node("b", duty=0, group="c", spared_at=5),
+        ),
+        ("longest ago first", node("z", duty=0, spared_at=4), node("b", duty=0, group="c", spared_at=5)),
         ("the last group first", node("z", duty=0, group="c"), node("b", duty=0, group="b")),
     ],
 )
