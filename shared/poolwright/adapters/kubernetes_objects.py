@@ -77,7 +77,7 @@ def pod(item: Json) -> Pod:
         gpus=sum(gpus.values()),
         owner=owners[0] if owners else "",
         annotations=_of_use(metadata, SAFE_TO_EVICT, MIRROR),
-        unschedulable=_found_no_place(status),
+        unschedulable=not spec.get("nodeName") and _found_no_place(status),
         node_selector=spec.get("nodeSelector", {}),
         deleting="deletionTimestamp" in metadata,
         always_pulled=frozenset(
