@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from collections.abc import Awaitable
+from typing import Any, cast
 
 import pytest
 
-from tests.chaos.flows.world import CLUSTER, keep_busy, scale, table
+from localcloud.dispatch import Call
+from tests.chaos.flows.world import CLUSTER, PROJECT, keep_busy, scale, table
 from tests.chaos.harness import Flow
 from tests.services.capacity.conftest import (
     Begin,
@@ -18,6 +21,7 @@ from tests.services.capacity.conftest import (
     members,
     records,
     status,
+    stock,
 )
 
 Json = dict[str, Any]
@@ -80,6 +84,37 @@ def test_what_somebody_else_has_asked_the_group_for_is_on_its_way_too(begin: Beg
     flow.there(lambda: scale(flow, "chat", replicas=4))
     look(flow, times=8)
     assert (sizes(flow), asked(flow, "CreateInstances")) == ((4, 0), [])
+
+
+def test_what_a_resize_request_still_owes_is_on_its_way(begin: Begin) -> None:
+    flow = begin()
+    stock(flow, "us-central1-a", 3)
+    request(flow, "later", more=2)
+    flow.there(lambda: scale(flow, "chat", replicas=4))
+    look(flow, times=8)
+    assert (sizes(flow), asked(flow, "CreateInstances")) == ((2, 0), [])
+    assert (status(flow)["observed"]["nodes"], status(flow)["observed"]["onTheWay"]) == (4, 2)
+    stock(flow, "us-central1-a", 12)
+    flow.until(lambda: status(flow)["observed"]["ready"] == 4, what="what was requested")
+    assert asked(flow, "CreateInstances") == []
+
+
+def request(flow: Flow, name: str, *, more: int) -> None:
+    """Somebody asks the group for more members, all at once or not yet."""
+    api = flow.stack.compute.api()
+    method = "instance_group_manager_resize_requests.Insert"
+    params = {
+        "project": PROJECT,
+        "zone": "us-central1-a",
+        "instanceGroupManager": group_of(flow, "l4"),
+        "instanceGroupManagerResizeRequestResource": {"name": name, "resizeBy": more},
+    }
+    call = Call(method=api.methods[method], params=params, raw_body=copy.deepcopy(params))
+
+    async def ask() -> None:
+        await cast("Awaitable[Any]", api.handlers[method](call))
+
+    flow.ground.loop.run(ask())
 
 
 @pytest.mark.parametrize(
