@@ -190,13 +190,18 @@ def reads_provisioners_with(**said: Any) -> Callable[[], AbstractContextManager[
     return patched(KubernetesApi, "provisioners", make)
 
 
-def sees_no_member_that_is_coming() -> AbstractContextManager[Any]:
-    """Only members that are done."""
+@contextmanager
+def sees_no_member_that_is_coming() -> Iterator[None]:
+    """Only members that are done, and no target size that would tell of others."""
 
-    def make(real: Any) -> Any:
+    def members(real: Any) -> Any:
         return lambda self, group: [each for each in real(self, group) if each["currentAction"] == "NONE"]
 
-    return patched(ComputeEngine, "members", make)()
+    def group(real: Any) -> Any:
+        return lambda self, ref: {**real(self, ref), "targetSize": 0}
+
+    with patched(ComputeEngine, "members", members)(), patched(ComputeEngine, "group", group)():
+        yield
 
 
 def never_opens_a_node() -> AbstractContextManager[Any]:
