@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud.kubernetes.controllers.kubelets import STOPPING_SECONDS
-from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT
+from poolwright.nodes import CORDONED_FOR, SAFE_TO_EVICT, Pod
 from poolwright.references import GroupRef, PoolRef
 from poolwright.services import leases
 from tests.chaos.flows.world import CLUSTER, groups, scale, stored
@@ -213,6 +213,23 @@ def test_a_node_that_gets_work_meanwhile_is_spared_and_the_record_says_why(begin
     release(flow, "web")
     look(flow, times=10)
     assert idle in nodes(flow)
+
+
+def test_a_pod_that_was_placed_at_the_last_moment_keeps_its_node(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = begin(LATER)
+    idle, api = idle_node(flow), flow.ports.clusters.kubernetes(CLUSTER)
+    look_once_more = api.pods_on
+
+    def placed(node: str) -> list[Pod]:
+        monkeypatch.setattr(api, "pods_on", look_once_more)
+        put_pod(flow, "training", node, gpus=1)
+        return look_once_more(node)
+
+    monkeypatch.setattr(api, "pods_on", placed)
+    flow.until(lambda: f"spares {idle}" in records(flow), what="a spare")
+    look(flow, times=3)
+    assert not asked(flow, "DeleteInstances")
+    assert not closed(flow)
 
 
 def test_a_node_in_hand_is_spared_for_pods_that_wait_for_gpus(begin: Begin) -> None:
