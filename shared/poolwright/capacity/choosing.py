@@ -60,8 +60,9 @@ class Leaving:
         return some(self.kept, between="; ")
 
 
-def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at_once: int) -> Leaving:
-    """At most `count` nodes; `kept_idle` idle ones stay; `at_once`: most nodes of a group that may be in hand.
+def that_may_go(spec: Spec, seen: Observation, *, count: int, over: int, at_once: int) -> Leaving:
+    """At most `count` nodes. `over`: how many there are beyond maxNodes, for which the buffer gives way. `at_once`:
+    how many nodes of a group may be in hand.
 
     Idle nodes go together, being of no use to anybody; a busy one goes alone and only where no idle one can, as each
     changes what the next would find (so does the cluster autoscaler: max-drain-parallelism is 1). Nodes that were let
@@ -83,14 +84,15 @@ def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at
         ),
     )
     leaving = Leaving()
-    most = min(count, MOST_AT_ONCE)
+    kept = 0 if over else spec.min_unutilized_gpu_nodes
+    most = min(count, MOST_AT_ONCE, max(over, seen.idle - spec.min_unutilized_gpu_nodes))
     for node in order:
         if not node.idle and leaving.nodes:
             break
-        if node.idle and len(leaving.nodes) >= min(most, seen.idle - kept_idle):
-            leaving.kept.append(f"{node.name}: of the idle nodes {kept_idle} are kept")
+        if node.idle and len(leaving.nodes) >= most:
+            leaving.kept.append(f"{node.name}: minUnutilizedGPUNodes is {spec.min_unutilized_gpu_nodes}")
             continue
-        if reason := _stays(seen, node, left=left[node.group], kept_idle=kept_idle):
+        if reason := _stays(seen, node, left=left[node.group], kept=kept):
             leaving.kept.append(f"{node.name}: {reason}")
             continue
         leaving.nodes.append(node)
@@ -98,7 +100,7 @@ def that_may_go(spec: Spec, seen: Observation, *, count: int, kept_idle: int, at
     return leaving
 
 
-def _stays(seen: Observation, node: GpuNode, *, left: int, kept_idle: int) -> str:
+def _stays(seen: Observation, node: GpuNode, *, left: int, kept: int) -> str:
     """Why this node does not go now, empty where it may."""
     if left <= 0:
         return f"as many nodes of {node.group} as may be are cordoned already"
@@ -116,6 +118,6 @@ def _stays(seen: Observation, node: GpuNode, *, left: int, kept_idle: int) -> st
     )
     if places - node.free // biggest < len(node.gpu_pods):
         return "its GPU pods may not find room elsewhere"
-    if kept_idle and seen.idle - len(node.gpu_pods) < kept_idle:
+    if kept and seen.idle - len(node.gpu_pods) < kept:
         return "its GPU pods may go to the nodes that are kept idle"
     return ""

@@ -151,10 +151,8 @@ def _shrink(
         return _hold(seen, f"{ask.reason}, but {floor.reason}", floor.would_change_if, *_growing(spec))
     if now < (again := cooldowns.shrinks_again(spec, grown_at=grown_at, shrunk_at=shrunk_at)):
         return _cooling(seen, ask, again)
-    room = max(0, spec.max_nodes - staying + seen.idle)  # what maxNodes leaves of the buffer
-    leaving = choosing.that_may_go(
-        spec, seen, count=count, kept_idle=min(spec.min_unutilized_gpu_nodes, room), at_once=at_once
-    )
+    over = max(0, staying - spec.max_nodes)
+    leaving = choosing.that_may_go(spec, seen, count=count, over=over, at_once=at_once)
     if not leaving.nodes:
         reason = f"{ask.reason}, but no node may go: {leaving.why_not()}"
         return _hold(seen, reason, "one of them may", *_growing(spec))

@@ -134,7 +134,7 @@ def shown(decision: Decision) -> str:
             spec(min_unutilized_gpu_nodes=1),
             fleet(CALM, IDLE),
             "=",
-            "of the idle nodes 1 are kept",
+            "idle: minUnutilizedGPUNodes is 1",
         ),
         ("not while a pod waits", SPEC, fleet(CALM, IDLE, pending=(1,)), "=", "nothing goes while pods wait"),
         ("not while something is unknown", SPEC, fleet(CALM, node("dark", duty=None)), "=", "GPU utilization of dark;"),
