@@ -123,6 +123,11 @@ def test_a_busy_node_does_not_go_at_the_cost_of_the_buffer() -> None:
     assert "n1: its GPU pods may go to the nodes that are kept idle" in decision.reason
 
 
+def test_above_the_bound_a_busy_node_goes_whatever_the_buffer() -> None:
+    fewer = msgspec.structs.replace(SPEC, min_unutilized_gpu_nodes=1, max_nodes=2)
+    assert _gone(fleet(*(node(f"n{number}", 1, duty=5) for number in range(3))), fewer) == ["n0"]
+
+
 def test_gpu_pods_that_do_not_add_up_keep_their_node() -> None:
     seen = fleet(node("n1", 1, duty=5, gpu_pods=()), node("n2", duty=0, objection="pod x forbids its eviction"))
     decision = decided(SPEC, seen)
