@@ -21,11 +21,12 @@ SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 POOL = "cloud.google.com/gke-nodepool"
 GPU = "nvidia.com/gpu"
 MINUTE = 60.0
+TIDE_SECONDS, QUIETER = 2 * 3600.0, 6  # for two hours many come, for the next two a sixth of them
 
 
 @dataclass
 class People:
-    """They act at `step`. `every`: seconds between two arrivals, in the mean."""
+    """They act at `step`. `every`: seconds between two arrivals in a busy hour, in the mean."""
 
     dice: random.Random
     every: float = 300.0
@@ -37,7 +38,8 @@ class People:
         """Whoever is due comes or goes."""
         self._next = self._next or now
         while self._next <= now:
-            self._next += self.dice.expovariate(1 / self.every)
+            quiet = now % (2 * TIDE_SECONDS) > TIDE_SECONDS
+            self._next += self.dice.expovariate(1 / (self.every * (QUIETER if quiet else 1)))
             self._come(api, now)
         for due, name in list(self._leave):
             if due <= now:
