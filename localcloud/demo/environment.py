@@ -7,13 +7,14 @@ from typing import Any
 
 import yaml
 
+from localcloud.demo import chat
 from localcloud.plan import Plan
 
 NAME = "demo"
 
 
-def write(world: Plan, folder: Path) -> Path:
-    """Every cluster of the world, acting at once, with waits that suit a person who watches; the folder."""
+def write(world: Plan, folder: Path, *, bake_seconds: float) -> Path:
+    """Every cluster of the world, acting at once; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     environment: dict[str, Any] = {
         "name": NAME,
@@ -23,8 +24,9 @@ def write(world: Plan, folder: Path) -> Path:
         "buildServiceAccount": builder(world.project),
         "exclude": {"accelerators": ["nvidia-tesla-a100", "nvidia-a100-80gb"]},
         "substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}}},
-        "rollout": {"waves": [0.5, 1.0], "bakeSeconds": 2, "nodeReadySeconds": 60, "canaryNode": True},
+        "rollout": {"waves": [0.5, 1.0], "bakeSeconds": bake_seconds, "nodeReadySeconds": 60, "canaryNode": True},
         "capacity": {"maxAgeSeconds": 300},
+        "notifications": {"webhookVariable": chat.VARIABLE, "kinds": ["rollout"]},
     }
     path = folder / f"{NAME}.yaml"
     path.write_text(yaml.safe_dump(environment, sort_keys=False), "utf-8")

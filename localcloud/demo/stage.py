@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import credentials, deployment, worldfile
-from localcloud.demo import environment
+from localcloud.demo import chat, environment
 from localcloud.demo.cloud import Cloud
 from localcloud.demo.screen import Screen
 from localcloud.demo.story import PATIENCE_SECONDS, Story
 from localcloud.plan import Plan
 
 SPEED = 60.0
+BAKE_SECONDS = 2.0  # suits a person who watches
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Options:
     firestore: str = "auto"
     kubernetes: str = "embedded"
     patience: float = PATIENCE_SECONDS
+    bake_seconds: float = BAKE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
     """Set up, give the story, take down."""
     world = worldfile.read(options.state)
     options.folder.mkdir(parents=True, exist_ok=True)
-    environments = environment.write(world, options.folder / "environments")
+    environments = environment.write(world, options.folder / "environments", bake_seconds=options.bake_seconds)
     with contextlib.ExitStack() as stack:
         with screen.setting_up("a Google Cloud of your own on loopback"):
             process, manifest = _serve(options, stack)
+        told = chat.Chat()
+        stack.enter_context(told.open())
         env = {**manifest["env"], "POOLWRIGHT_ENVIRONMENTS": str(environments), "POOLWRIGHT_LOG_LEVEL": "DEBUG"}
+        env[chat.VARIABLE] = told.url
         deployed = deployment.Deployment(
             python=options.python,
             source=deployment.unpack(options.archive, options.folder / "functions"),
@@ -73,7 +78,7 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
             deployed.start()
         with screen.setting_up(f"{len(deployment.SUBSCRIPTIONS)} push subscriptions ({manifest['parts']['pubsub']})"):
             deployed.subscribe(without=options.without, retry=manifest["parts"]["pubsub"] == "embedded")
-        story = _story(world, environments, manifest, screen)
+        story = _story(world, environments, manifest, screen, told)
         story.patience = options.patience
         yield Stage(story, manifest, deployed, options.folder)
         if process.poll() is not None:
@@ -91,7 +96,7 @@ def _identities(manifest: dict[str, Any], folder: Path) -> dict[str, Path]:
     }
 
 
-def _story(world: Plan, environments: Path, manifest: dict[str, Any], screen: Screen) -> Story:
+def _story(world: Plan, environments: Path, manifest: dict[str, Any], screen: Screen, told: chat.Chat) -> Story:
     from poolwright import bootstrap
     from poolwright.environments import load
     from poolwright.settings import Settings
@@ -102,6 +107,7 @@ def _story(world: Plan, environments: Path, manifest: dict[str, Any], screen: Sc
         cloud=Cloud(manifest),
         ports=bootstrap.ports(Settings.read()),
         screen=screen,
+        chat=told,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from localcloud.demo.chat import Chat
 from localcloud.demo.cloud import Cloud
 from localcloud.demo.environment import NAME
 from localcloud.demo.screen import Screen
@@ -41,6 +42,7 @@ class Story:
     cloud: Cloud
     ports: Ports
     screen: Screen
+    chat: Chat
     patience: float = PATIENCE_SECONDS
     _told: set[str] = field(default_factory=set)
 
@@ -142,6 +144,7 @@ class Story:
         causes = {last_part(record["cause"].partition(" ")[0]) for record in self._records()}
         for name in HEARD:
             self.screen.check(f"subscription {name}", expected="heard", found="heard" if name in causes else "silent")
+            self.screen.check("subscription notify", expected="heard", found="heard" if self.chat.texts else "silent")
 
     # What is done
 

@@ -98,12 +98,12 @@ def part_of(story: Story, kinds: Callable[[Story], Iterable[tuple[Hashable, Item
 def without_tries(ended: Mapping[str, list[str]]) -> Dump:
     """What a run came to, however often something was tried before."""
     calls: list[str] = []
-    for line in ended["calls"]:
+    for line in ended.get("calls", []):
         if line not in calls or not any(f" instance_group_managers.{each} " in line for each in TRIES):
             calls.append(line)
     once = {name: sorted(set(lines)) for name, lines in ended.items() if name == "store records"}
     counted = {name: [_COUNTS.sub("", line) for line in lines] for name, lines in ended.items()}
-    del counted["calls"]
+    counted.pop("calls", None)
     counted.pop("world compute.groupErrors", None)
     return {**counted, **once, "calls": calls}
 

@@ -28,7 +28,7 @@ def test_a_flow_ends_well_in_any_bad_weather(story: Story, seed: int, clean: Cal
 def _comparable(story: Story, ended: dict[str, list[str]]) -> dict[str, list[str]]:
     """A template is deleted again where the answer was lost: it is gone all the same. Tries are not counted."""
     calls: list[str] = []
-    for line in ended["calls"]:
+    for line in ended.get("calls", []):
         if line not in calls or " instance_templates.Delete " not in line:
             calls.append(line)
     kept = {**ended, "calls": calls}

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from localcloud.demo.screen import Row, Screen
-from localcloud.demo.stage import Options, Stage, stage
+from localcloud.demo.stage import BAKE_SECONDS, Options, Stage, stage
 from localcloud.demo.story import TooLong
 from localcloud.deployment import DEAD_LETTERS
 from poolwright import bootstrap
@@ -30,7 +30,7 @@ COLLECTIONS = (
     "builds", "control", "drift", "environments", "hints", "intents", "leases", "provisioners", "records", "refusals",
     "retention", "rollouts", "runs", "targets",
 )  # fmt: skip
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0  # for any one thing: what comes at all comes on a busy machine too
 
 Kind = Literal["embedded", "official"]
 Json = dict[str, Any]
@@ -181,13 +181,14 @@ def deployed(
     speed: float = 120.0,
     without: Sequence[str] = (),
     kubernetes: str = "embedded",
+    bake_seconds: float = BAKE_SECONDS,
 ) -> Iterator[Deployed]:
     """A fresh world with poolwright deployed on it from `archive`; `without`: subscriptions left out."""
     assert PYTHON.exists(), f"{PYTHON} is missing: run `make setup`"
     screen = Screen(Console(file=StringIO(), width=200))
     options = Options(
         archive=archive, python=PYTHON, folder=folder, state=state, speed=speed, without=without, pubsub=kind,
-        firestore=kind, kubernetes=kubernetes,
+        firestore=kind, kubernetes=kubernetes, patience=PATIENCE_SECONDS, bake_seconds=bake_seconds,
     )  # fmt: skip
     bootstrap._of_process.cache_clear()
     with stage(options, screen) as running:
