@@ -30,6 +30,7 @@ class KubernetesEngine:
 
     def __init__(self, access: GoogleAccess) -> None:
         self._access = access
+        self._planes: dict[ClusterRef, ControlPlane] = {}
 
     @cached_property
     def _client(self) -> Any:
@@ -41,6 +42,7 @@ class KubernetesEngine:
         found = self._get(ref)
         if by_id := _PROJECT.search(found.self_link):
             ref = ClusterRef(by_id.group(1), ref.location, ref.name)
+        self._planes[ref] = _plane(found)
         return Cluster(
             ref=ref,
             uid=found.id,
@@ -63,13 +65,17 @@ class KubernetesEngine:
         self._client.delete_node_pool(request={"name": str(ref)}, retry=None, timeout=TIMEOUT)
 
     def control_plane(self, ref: ClusterRef) -> ControlPlane:
-        """Where the cluster's own API is. Missing."""
-        found = self._get(ref)
-        return ControlPlane(url=f"https://{found.endpoint}", ca=found.master_auth.cluster_ca_certificate)
+        """Where the cluster's own API is. No call where the cluster was just read; a second time, that may be how it
+        was. Missing."""
+        return self._planes.pop(ref, None) or _plane(self._get(ref))
 
     @translated()
     def _get(self, ref: ClusterRef) -> Any:
         return self._client.get_cluster(request={"name": str(ref)}, retry=READ_RETRY, timeout=TIMEOUT)
+
+
+def _plane(cluster: Any) -> ControlPlane:
+    return ControlPlane(url=f"https://{cluster.endpoint}", ca=cluster.master_auth.cluster_ca_certificate)
 
 
 def _pool(cluster: ClusterRef, pool: Any) -> NodePool:

@@ -15,15 +15,17 @@ import msgspec
 
 from poolwright import environments
 from poolwright.capacity import draining
+from poolwright.entries import Entry
 from poolwright.environments import Environment
 from poolwright.events.work import ClusterWork
 from poolwright.nodes import POOL_LABEL, Node, Pod
 from poolwright.references import ClusterRef, GroupRef, last_part
-from poolwright.services import leases, state
+from poolwright.services import intents, leases, state
 from poolwright.services.drain_nodes import open_again
+from poolwright.services.intents import Intent
 from poolwright.services.memory import Memory, load, save
-from poolwright.services.ports import Json, Kubernetes, Ports
-from poolwright.services.records import record
+from poolwright.services.ports import Json, Kubernetes, Missing, Ports
+from poolwright.services.records import ensure, record
 from poolwright.services.state import HOLDER, States
 from poolwright.services.work import Done
 from poolwright.verdicts import Irrelevant
@@ -42,12 +44,16 @@ class Place:
     ref: ClusterRef
     kubernetes: Kubernetes
 
-    def say(self, node: str, what: str, why: str, once: str) -> None:
-        """Record something of a node."""
-        record(
-            self.ports, kind="state", subject=f"{self.ref}/nodes/{node}", what=what, why=why,
+    def entry(self, node: str, what: str, why: str, once: str) -> Entry:
+        """Something of a node."""
+        return Entry(
+            kind="state", subject=f"{self.ref}/nodes/{node}", what=what, why=why, at=self.ports.clock.now(),
             environment=self.environment.name, once=once,
         )  # fmt: skip
+
+    def say(self, node: str, what: str, why: str, once: str) -> None:
+        """Record something of a node, once."""
+        ensure(self.ports, self.entry(node, what, why, once))
 
 
 def is_due(ports: Ports, ref: ClusterRef) -> bool:
@@ -56,7 +62,7 @@ def is_due(ports: Ports, ref: ClusterRef) -> bool:
     ours = (HOLDER, _provisioner_key(ref, ""))
     if any(node.cordoned_for.startswith(ours) for node in kubernetes.cordoned_nodes()):
         return True
-    return bool(state.read(kubernetes).suspended)
+    return bool(_begun(ports, ref) or state.read(kubernetes).suspended)
 
 
 def handle(work: ClusterWork, ports: Ports) -> Done:
@@ -65,9 +71,14 @@ def handle(work: ClusterWork, ports: Ports) -> Done:
     environment = environments.of_cluster(ports.environments, ref)
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
-    place = Place(ports, environment, ref, ports.clusters.kubernetes(ref))
+    try:
+        kubernetes = ports.clusters.kubernetes(ref)
+    except Missing:
+        raise Irrelevant(f"GKE knows no {ref}: it is gone, or the message was made up") from None
+    place = Place(ports, environment, ref, kubernetes)
     states = state.read(place.kubernetes)
     closed = place.kubernetes.cordoned_nodes()
+    _complete_records(place, closed)
     said = [*_lift(place, states, closed), *_open_forgotten(place, closed), *_suspend(place, states)]
     return Done("; ".join(said) or f"no node of {ref.name} is closed in our name")
 
@@ -92,6 +103,10 @@ def let_go(
             leaves = drain.deleting and (group is None or not _is_member(node, ports.compute.members(group)))
             if not leaves:
                 open_again(kubernetes, node.name)
+        record(
+            ports, kind="capacity", subject=key, what=f"has let {drain.node} go", why=drain.spared,
+            environment=environment.name, once=f"drain {drain.turn} {drain.node} let go",
+        )  # fmt: skip
         if group is not None:
             leases.give_back(ports, leases.of_group(group), holder=key)
     return save(ports, key, memory, drains=(), shrunk_at=ports.clock.now())
@@ -102,8 +117,7 @@ def _lift(place: Place, states: States, closed: Iterable[Node]) -> Iterator[str]
     for node in closed:
         lifted = node.name not in states.nodes or states.nodes[node.name] == state.RUNNING
         if node.cordoned_for.startswith(HOLDER) and states.readable and lifted:
-            place.say(node.name, f"opens {node.name} again", "nobody suspends it any more", f"{node.cordoned_for} over")
-            open_again(place.kubernetes, node.name)
+            _open(place, node, "nobody suspends it any more", f"{node.cordoned_for} over")
             yield f"{node.name}: open again"
 
 
@@ -123,9 +137,29 @@ def _open_forgotten(place: Place, closed: Sequence[Node]) -> Iterator[str]:
         for node in closed:
             if node.cordoned_for == key and node.name not in in_hand and _is_there(place, node):
                 why = f"{last_part(key)} closed it and has it in hand no more"
-                place.say(node.name, f"opens {node.name} again", why, f"forgotten {key} {memory.sequence}")
-                open_again(place.kubernetes, node.name)
+                _open(place, node, why, f"forgotten {key} {memory.sequence}")
                 yield f"{node.name}: open again, {why}"
+
+
+def _open(place: Place, node: Node, why: str, once: str) -> None:
+    decision = place.entry(node.name, f"to open {node.name} again", why, once)
+    effect = place.entry(node.name, f"{node.name} is open again", why, f"{once}, done")
+    begun = intents.begin(
+        place.ports, intents.Intent(decision=decision, effect=effect), happened=lambda left: not node.cordoned
+    )
+    open_again(place.kubernetes, node.name)
+    intents.end(place.ports, begun)
+
+
+def _complete_records(place: Place, closed: Iterable[Node]) -> None:
+    """Of nodes that somebody began to open, and ended before he could say that he had."""
+    still = {node.name for node in closed}
+    for left in _begun(place.ports, place.ref):
+        intents.complete(place.ports, left.thing, happened=lambda left: last_part(left.thing) not in still)
+
+
+def _begun(ports: Ports, ref: ClusterRef) -> list[Intent]:
+    return [each for each in intents.under_way(ports) if each.thing.startswith(f"{ref}/nodes/")]
 
 
 def _is_there(place: Place, node: Node) -> bool:

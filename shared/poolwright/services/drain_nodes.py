@@ -234,6 +234,7 @@ def _spare(
     _say(hands, drain, f"spares {drain.node}", drain.spared, "spared")
     if node is not None and node.cordoned_for == hands.key and not (drain.deleting and member is None):
         open_again(hands.kubernetes, drain.node)
+    _say(hands, drain, f"has let {drain.node} go", drain.spared, "let go")
     return _end(hands, memory, drain), f"spared: {drain.spared}", False
 
 

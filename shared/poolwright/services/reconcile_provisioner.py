@@ -46,7 +46,10 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     environment = environments.of_cluster(ports.environments, ref)
     if environment is None:
         raise Irrelevant(f"no environment has {ref}")
-    kubernetes = ports.clusters.kubernetes(ref)
+    try:
+        cluster, kubernetes = ports.gke.cluster(ref), ports.clusters.kubernetes(ref)
+    except Missing:
+        raise Irrelevant(f"GKE knows no {ref}: it is gone, or the message was made up") from None
     everybody = kubernetes.provisioners()
     body = _object(everybody, ref, work.name)
     key = f"{ref}/nodeProvisioners/{work.name}"
@@ -54,7 +57,6 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
     try:
         provisioner = decode(body)
         mode = _mode(environment, provisioner)
-        cluster = ports.gke.cluster(ref)
         if why := second_masters.refusal(provisioner, cluster, everybody):
             page = Page(ports, kubernetes, body, mode, states)
             return _refuse(page, environment, memory, why, key=key, reason=second_masters.REASON)

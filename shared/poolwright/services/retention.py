@@ -54,7 +54,7 @@ def handle(work: RetentionWork, ports: Ports) -> Done:
     if environment is None:
         raise Irrelevant(f"there is no environment {work.environment}")
     for left in intents.abandoned(ports):
-        if not left.pool and left.decision.environment == environment.name:
+        if not left.pool and left.decision.kind != "state" and left.decision.environment == environment.name:
             intents.complete(ports, left.thing, happened=lambda intent: _is_gone(ports, intent))
     stored, now = ports.store.get(COLLECTION, environment.name), ports.clock.now()
     unfinished = known_rollouts.mended(ports, environment.name)

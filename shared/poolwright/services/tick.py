@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import ClusterWork, RetentionWork, Work
+from poolwright.references import ClusterRef
 from poolwright.services import (
     closed_nodes,
     find_drift,
@@ -55,8 +57,8 @@ def _looks(environment: Environment) -> tuple[Look, ...]:
         lambda ports: find_drift.groups(ports, environment),
         lambda ports: replace_members.start(ports, environment),
         lambda ports: _retention(ports, environment),
-        lambda ports: _provisioners(ports, environment),
-        lambda ports: _clusters(ports, environment),
+        *(partial(_provisioners, ref=ref) for ref in environment.cluster_refs()),
+        *(partial(_closed_nodes, ref=ref) for ref in environment.cluster_refs()),
     )
 
 
@@ -91,14 +93,12 @@ def _retention(ports: Ports, environment: Environment) -> Iterator[Work]:
         yield RetentionWork(environment=environment.name, cause="tick")
 
 
-def _provisioners(ports: Ports, environment: Environment) -> Iterator[Work]:
-    for ref in environment.cluster_refs():
-        for body in ports.clusters.kubernetes(ref).provisioners():
-            yield provisioner_work(ref, body["metadata"]["name"], cause="tick")
+def _provisioners(ports: Ports, ref: ClusterRef) -> Iterator[Work]:
+    for body in ports.clusters.kubernetes(ref).provisioners():
+        yield provisioner_work(ref, body["metadata"]["name"], cause="tick")
 
 
-def _clusters(ports: Ports, environment: Environment) -> Iterator[Work]:
-    """Clusters with nodes that are closed in our name."""
-    for ref in environment.cluster_refs():
-        if closed_nodes.is_due(ports, ref):
-            yield ClusterWork(project=ref.project, location=ref.location, cluster=ref.name, cause="tick")
+def _closed_nodes(ports: Ports, ref: ClusterRef) -> Iterator[Work]:
+    """The cluster, where nodes of it are closed in our name."""
+    if closed_nodes.is_due(ports, ref):
+        yield ClusterWork(project=ref.project, location=ref.location, cluster=ref.name, cause="tick")

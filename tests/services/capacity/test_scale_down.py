@@ -178,7 +178,7 @@ def test_a_drain_that_does_not_end_in_time_is_given_up_and_not_begun_again_in_th
     flow, idle = begin_a_drain(begin, {**LATER, "drain": {"timeoutSeconds": 120}})
     look(flow, times=20)
     assert not closed(flow)
-    assert records(flow)[-1] == f"spares {idle}"
+    assert records(flow)[-2:] == [f"spares {idle}", f"has let {idle} go"]
     assert sum(each.startswith("to drain") for each in records(flow)) == 1
     assert idle in nodes(flow)
     release(flow, "web")
@@ -299,8 +299,8 @@ def test_a_closed_node_is_opened_again_though_all_is_forgotten(begin: Begin) -> 
     flow.ports.store.delete("provisioners", KEY, version=memory.version)
     look(flow, times=3)
     assert not closed(flow)
-    (what,) = [each["what"] for each in stored(flow, "records") if each["kind"] == "state"]
-    assert what == f"opens {idle} again"
+    said = sorted(each["what"] for each in stored(flow, "records") if each["kind"] == "state")
+    assert said == [f"{idle} is open again", f"to open {idle} again"]
 
 
 def test_a_node_that_somebody_opens_is_spared_and_one_that_somebody_closes_is_left_alone(begin: Begin) -> None:
@@ -311,7 +311,7 @@ def test_a_node_that_somebody_opens_is_spared_and_one_that_somebody_closes_is_le
 
     say(False)
     look(flow, times=3)
-    assert records(flow)[-1] == f"spares {idle}"
+    assert records(flow)[-2:] == [f"spares {idle}", f"has let {idle} go"]
     assert CORDONED_FOR not in nodes(flow)[idle]["metadata"].get("annotations", {})
     say(True)
     flow.pass_time(3700)
@@ -376,7 +376,7 @@ def test_a_node_that_was_chosen_long_ago_and_never_closed_is_spared(begin: Begin
     }  # fmt: skip
     flow.ports.store.put("provisioners", KEY, {"schema": 2, "sequence": 1, "drains": [drain]}, version=None)
     look(flow, times=4)
-    assert records(flow) == [f"spares {idle}"]
+    assert records(flow) == [f"spares {idle}", f"has let {idle} go"]
     assert not closed(flow)
     assert idle in nodes(flow)
 

@@ -128,7 +128,7 @@ def test_a_suspended_node_is_closed_emptied_within_budgets_and_left_there_until_
     lift(flow, busy)
     look(flow, times=3)
     assert busy not in closed(flow)
-    assert f"opens {busy} again" in what_was_said(flow)
+    assert f"{busy} is open again" in what_was_said(flow)
 
 
 def test_a_word_that_is_none_neither_empties_a_node_nor_opens_one(begin: Begin) -> None:
@@ -205,7 +205,7 @@ def test_a_node_is_emptied_again_each_time_that_it_is_suspended(begin: Begin) ->
         say(flow, "Running", node=idle)
         look(flow, times=4)
         assert not closed(flow)
-    for what in (f"to close and empty {idle}, and leave it there", f"opens {idle} again"):
+    for what in (f"to close and empty {idle}, and leave it there", f"{idle} is open again"):
         assert what_was_said(flow).count(what) == 2
 
 
