@@ -66,10 +66,10 @@ demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story o
 	@$(RUN) -m localcloud.demo --archive $(ARCHIVE) --python $(FUNCTIONS_VENV)/bin/python $(DEMO_OPTIONS)
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
-	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes" $(TESTS)
 
 test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real control plane (make kubernetes, make helm)
 	@for each in build/kubernetes build/helm; do \

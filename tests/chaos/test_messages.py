@@ -1,6 +1,6 @@
 """Whatever befalls a message, the end is that of one clean delivery: an event is a hint, the tick heals the rest.
 
-The messages of a flow are those of its clean run. Every day a few messages of a third of the flows meet a twist each,
+The messages of a flow are those of its clean run. Every day a few messages of a sixth of the flows meet a twist each,
 all taking turns; in the slow tests, which CI runs, each kind of message meets every twist, and with CHAOS_ALL=1 each
 message does. Messages are of one kind if what comes of them is the same but for names.
 """
@@ -14,9 +14,9 @@ import pytest
 from tests.chaos import dump
 from tests.chaos.flows import STORIES, Story
 from tests.chaos.harness import TWISTS, Twist
-from tests.chaos.runs import THIRD, TURN, Clean, Struck, expect_same_end, part_of, play
+from tests.chaos.runs import TODAYS, TURN, Clean, Struck, expect_same_end, part_of, play
 
-todays = pytest.mark.parametrize("story", THIRD, ids=lambda story: story.name)
+todays = pytest.mark.parametrize("story", TODAYS, ids=lambda story: story.name)
 EVERY = 12  # one message in so many for each twist
 twists = pytest.mark.parametrize("twist", TWISTS)
 

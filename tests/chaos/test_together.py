@@ -106,6 +106,7 @@ def expect_well_after(clean: Clean, turn: int, sample: int) -> None:
     assert not found, f"{len(found)} runs ended badly\n\n" + "\n\n".join(found)
 
 
+@pytest.mark.slow
 def test_never_too_many_nodes_are_closed_wherever_a_process_is_killed(together: Clean) -> None:
     print(f"repeat these kills with CHAOS_TURN={TURN}")
     expect_well_after(together, TURN, SAMPLE)

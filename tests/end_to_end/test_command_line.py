@@ -213,6 +213,7 @@ def test_plan_makes_no_write_and_a_handful_of_calls(served: Served, operator: Op
 # observe
 
 
+@pytest.mark.slow
 def test_in_observe_no_command_makes_a_write(served: Served, of: Callable[[str], Operator]) -> None:
     operator = of("observed")
     served.http("localcloud", "DELETE", "/calls")
@@ -336,6 +337,7 @@ def test_a_setting_or_a_login_that_is_missing_is_named(
 # What is never shown
 
 
+@pytest.mark.slow
 def test_no_command_shows_a_secret_of_a_kube_env(served: Served, operator: Operator, groups: dict[str, str]) -> None:
     secrets = set()
     for template in served.compute(compute_v1.InstanceTemplatesClient).list(project=PROJECT):

@@ -50,6 +50,7 @@ def ending(request: pytest.FixtureRequest) -> signal.Signals:
     return found
 
 
+@pytest.mark.slow
 def test_a_kept_world_goes_on_however_its_process_ended(ending: signal.Signals, tmp_path: Path) -> None:
     arguments = ("--state", str(SMALL), "--speed", "60", "--data", str(tmp_path / "data"))
     first = Served(*arguments)

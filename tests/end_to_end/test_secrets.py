@@ -21,6 +21,8 @@ from poolwright.boot_images.mutation import run_id_of
 from poolwright.references import GroupRef, PoolRef
 from tests.end_to_end.deployed import Deployed, Json, deployed, eventually
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = "compute.instanceTemplates"
 CLUSTER_CA = "CA_CERT"
 KEPT_BY_GKE = "gke.secrets"
@@ -201,15 +203,7 @@ def _tokens(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if "_TOKEN: " in line)
 
 
-SLOW = {"a read is not answered", "no text"}  # reads are tried again for some seconds
-
-
-def cases(names: Iterable[Any]) -> list[Any]:
-    """Each once, those that take their time for CI alone."""
-    return [pytest.param(*each, marks=[pytest.mark.slow] if SLOW & set(each) else []) for each in dict.fromkeys(names)]
-
-
-@pytest.mark.parametrize(("fault", "echo"), cases(CASES))
+@pytest.mark.parametrize(("fault", "echo"), dict.fromkeys(CASES))
 def test_a_failing_call_that_quotes_the_request_leaks_nothing(planted: Planted, fault: str, echo: str) -> None:
     method, status = FAULTS[fault]
     pool, group = l4(planted)
@@ -250,7 +244,7 @@ ODD: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("odd", cases((odd,) for odd in ODD))
+@pytest.mark.parametrize("odd", ODD)
 def test_a_template_that_is_odd_is_refused_or_fails_without_being_quoted(planted: Planted, odd: str) -> None:
     pool, group = l4(planted)
     path, template = _gke_template(planted)
@@ -269,7 +263,6 @@ def test_a_roll_back_leaks_nothing_either(planted: Planted) -> None:
     assert leaks(planted.written(), planted.canaries) == []
 
 
-@pytest.mark.slow
 def test_a_function_that_prints_a_template_would_be_found(archive: Path, tmp_path: Path) -> None:
     talkative = tmp_path / "talkative.zip"
     service, line = (

@@ -130,6 +130,7 @@ def test_every_incident_of_a_storm_is_on_record(busy: Flow) -> None:
     assert sum(each["kind"] == "alert" for each in stored(busy, "records")) == INCIDENTS
 
 
+@pytest.mark.slow
 def test_without_coalescing_a_storm_would_cost_more(busy: Flow) -> None:
     with mock.patch.object(gpu_alert, "COVERED_SECONDS", 0.0):
         one, storm = cost_of_one_and_of_all(busy)

@@ -111,6 +111,7 @@ def test_members_that_are_gone_are_no_drift_any_more(begin: Begin) -> None:
     assert len([each for each in told if each.startswith("every member is on")]) == 3
 
 
+@pytest.mark.slow
 def test_under_replace_old_members_are_replaced_by_a_rollout_to_their_groups(begin: Begin) -> None:
     flow = begin("replacing")
     image(flow, run_id=1)
@@ -129,6 +130,7 @@ def test_under_replace_old_members_are_replaced_by_a_rollout_to_their_groups(beg
     assert len(stored(flow, "rollouts")) == 2
 
 
+@pytest.mark.slow
 def test_a_look_from_before_members_were_replaced_starts_no_other_rollout(begin: Begin) -> None:
     flow = begin("replacing")
     old = gkes(flow)

@@ -225,6 +225,7 @@ def test_after_a_rotation_of_the_ca_a_roll_back_yields_the_template_with_the_new
     assert template(flow)["creationTimestamp"] == max(each["creationTimestamp"] for each in rows)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_made_after_a_rotation_and_a_roll_back_has_the_new_ca_and_joins(begin: Begin) -> None:
     flow = begin()
     image(flow, run_id=1)

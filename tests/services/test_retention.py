@@ -95,6 +95,7 @@ def test_a_template_that_a_group_is_about_to_be_put_on_stays(begin: Begin) -> No
     assert ours(flow) == in_use(flow) | {wanted}
 
 
+@pytest.mark.slow
 def test_a_template_that_a_member_was_made_from_stays(begin: Begin) -> None:
     flow = begin(**SOON)
     release(flow, run_id=1)
@@ -108,6 +109,7 @@ def test_a_template_that_a_member_was_made_from_stays(begin: Begin) -> None:
     assert ours(flow) == in_use(flow)
 
 
+@pytest.mark.slow
 def test_images_beyond_the_newest_go_but_neither_the_released_one_nor_the_one_before(begin: Begin) -> None:
     flow = begin(**SOON)
     release(flow, run_id=1)
