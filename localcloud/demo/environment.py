@@ -7,14 +7,14 @@ from typing import Any
 
 import yaml
 
-from localcloud.demo import chat
 from localcloud.plan import Plan
 
 NAME = "demo"
+BAKE_SECONDS = 2.0  # suits a person who watches
 
 
-def write(world: Plan, folder: Path, *, bake_seconds: float) -> Path:
-    """Every cluster of the world, acting at once; the folder."""
+def write(world: Plan, folder: Path, *, bake_seconds: float = BAKE_SECONDS, webhook: str = "") -> Path:
+    """Every cluster of the world, acting at once; the folder. `webhook`: the variable with the URL of a chat's."""
     folder.mkdir(parents=True, exist_ok=True)
     environment: dict[str, Any] = {
         "name": NAME,
@@ -26,8 +26,9 @@ def write(world: Plan, folder: Path, *, bake_seconds: float) -> Path:
         "substitutions": {"kubeEnv": {"set": {"POOLWRIGHT_DEMO": "hello"}}},
         "rollout": {"waves": [0.5, 1.0], "bakeSeconds": bake_seconds, "nodeReadySeconds": 60, "canaryNode": True},
         "capacity": {"maxAgeSeconds": 300},
-        "notifications": {"webhookVariable": chat.VARIABLE, "kinds": ["rollout"]},
     }
+    if webhook:
+        environment["notifications"] = {"webhookVariable": webhook, "kinds": ["rollout"]}
     path = folder / f"{NAME}.yaml"
     path.write_text(yaml.safe_dump(environment, sort_keys=False), "utf-8")
     return folder

@@ -20,7 +20,6 @@ from localcloud.demo.story import PATIENCE_SECONDS, Story
 from localcloud.plan import Plan
 
 SPEED = 60.0
-BAKE_SECONDS = 2.0  # suits a person who watches
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Options:
     firestore: str = "auto"
     kubernetes: str = "embedded"
     patience: float = PATIENCE_SECONDS
-    bake_seconds: float = BAKE_SECONDS
+    bake_seconds: float = environment.BAKE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ def stage(options: Options, screen: Screen) -> Iterator[Stage]:
     """Set up, give the story, take down."""
     world = worldfile.read(options.state)
     options.folder.mkdir(parents=True, exist_ok=True)
-    environments = environment.write(world, options.folder / "environments", bake_seconds=options.bake_seconds)
+    environments = environment.write(
+        world, options.folder / "environments", bake_seconds=options.bake_seconds, webhook=chat.VARIABLE
+    )
     with contextlib.ExitStack() as stack:
         with screen.setting_up("a Google Cloud of your own on loopback"):
             process, manifest = _serve(options, stack)

@@ -248,6 +248,7 @@ CASES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.finding)
 def test_a_judge_finds_a_fault(begin: Begin, case: Case) -> None:
     day = begin(0)

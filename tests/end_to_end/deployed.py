@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from localcloud.demo.environment import BAKE_SECONDS
 from localcloud.demo.screen import Row, Screen
-from localcloud.demo.stage import BAKE_SECONDS, Options, Stage, stage
+from localcloud.demo.stage import Options, Stage, stage
 from localcloud.demo.story import TooLong
 from localcloud.deployment import DEAD_LETTERS
 from poolwright import bootstrap

@@ -186,7 +186,7 @@ class Quiet:
         return found[0]
 
     def untouched(self) -> bool:
-        """Whether nothing was changed anywhere, but for the records of what was heard, and when a look was asked for."""
+        """Whether nothing was changed anywhere, but for what was heard and which looks were asked for."""
         heard: Json = {"records": 0, "hints": 0}
         return self.cloud.changes() == [] and self.cloud.documents() | heard == self.before | heard
 

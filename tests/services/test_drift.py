@@ -46,6 +46,7 @@ def gkes(flow: Flow) -> str:
     return str(template(flow)["name"])
 
 
+@pytest.mark.slow
 def test_members_on_an_older_template_are_reported_and_live_on(begin: Begin) -> None:
     flow = begin()
     grow(flow, to=1)
@@ -98,6 +99,7 @@ def test_a_vm_that_was_remade_from_an_old_template_is_seen(begin: Begin) -> None
     assert known(flow) == {first(flow).name: {last_part(old)}}
 
 
+@pytest.mark.slow
 def test_members_that_are_gone_are_no_drift_any_more(begin: Begin) -> None:
     flow = begin()
     grow(flow, to=1)
@@ -173,6 +175,7 @@ def test_a_zone_that_does_not_answer_keeps_no_other_from_being_healed(
     assert by_zone == {"us-central1-a": False, "us-central1-b": True, "us-central1-c": True}
 
 
+@pytest.mark.slow
 def test_a_pool_that_moved_to_another_base_image_has_one_build_asked_for(begin: Begin) -> None:
     flow = begin("rebuilding")
     release(flow, run_id=1)

@@ -204,6 +204,7 @@ def test_two_candidates_for_gkes_template_are_refused_with_the_reason(begin: Beg
     assert writes(flow) == []
 
 
+@pytest.mark.slow
 def test_after_a_rotation_of_the_ca_a_roll_back_yields_the_template_with_the_new_one(begin: Begin) -> None:
     flow = begin()
     image(flow, run_id=1)

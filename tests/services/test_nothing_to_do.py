@@ -101,6 +101,7 @@ def test_only_the_group_that_is_not_right_is_changed_and_gets_the_canary_node(be
     assert held(flow) == {}
 
 
+@pytest.mark.slow
 def test_a_group_for_which_gke_issues_another_template_is_not_right(begin: Begin) -> None:
     flow = begin()
     rolled_out(flow)
@@ -150,6 +151,7 @@ def test_the_canary_node_of_a_second_try_is_in_a_group_that_it_changes(begin: Be
     assert of(flow, 1).phase == "aborted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["new-nodes-only", "replace"])
 def test_old_nodes_are_something_to_do_only_where_nodes_are_replaced(begin: Begin, policy: str) -> None:
     flow = begin()
@@ -166,6 +168,7 @@ def test_old_nodes_are_something_to_do_only_where_nodes_are_replaced(begin: Begi
     assert right == (among if policy == "new-nodes-only" else set())
 
 
+@pytest.mark.slow
 def test_another_environment_file_under_the_same_run_goes_out_by_a_rollout_and_not_by_a_tick(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_images_beyond_the_newest_go_but_neither_the_released_one_nor_the_one_be
     assert boot_images(flow) == {f"poolwright-{NAME}-{run_id}" for run_id in (3, 4)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["disk", "template"])
 def test_an_image_that_somebody_names_stays(begin: Begin, what: str) -> None:
     flow = begin(**SOON)

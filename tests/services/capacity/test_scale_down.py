@@ -242,6 +242,7 @@ def test_a_node_in_hand_is_spared_for_pods_that_wait_for_gpus(begin: Begin) -> N
     assert idle in {pod["spec"].get("nodeName") for pod in pods}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_no_more_nodes_of_a_group_are_in_hand_than_may_be_away(begin: Begin, limit: int) -> None:
     flow = begin({"minNodes": 4}, rollout={"maxUnavailable": limit, "maxSurge": 1})
