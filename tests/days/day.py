@@ -63,7 +63,14 @@ class Day(Flow):
             self.there(lambda: mishaps.end(self, outside.look(self, CLUSTER)))
         self.people, self.rough = None, 0.0
         self.pass_time(CALM_SECONDS)
+        for _ in range(int(CALM_SECONDS / TICK_SECONDS)):  # a drain that a budget holds up is given up, and begun anew
+            if not self.there(self._closed):
+                break
+            self.pass_time(TICK_SECONDS)
         self._judge("the end", self.court.at_the_end)
+
+    def _closed(self) -> list[str]:
+        return [name for name, node in outside.look(self, CLUSTER).nodes.items() if node.cordoned]
 
     # Time and messages
 
