@@ -125,6 +125,24 @@ def test_the_control_plane_is_reached_through_its_endpoint_and_authority(
     assert all(node.ready and node.labels["cloud.google.com/gke-nodepool"] == "l4" for node in gpu_nodes)
 
 
+def test_where_a_cluster_is_its_reading_tells_once(
+    serving: Cluster, engine: KubernetesEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ClusterRef] = []
+    read = engine._get
+
+    def get(ref: ClusterRef) -> Any:
+        asked.append(ref)
+        return read(ref)
+
+    monkeypatch.setattr(engine, "_get", get)
+    engine.cluster(SERVING)
+    plane = engine.control_plane(SERVING)
+    assert len(asked) == 1
+    assert engine.control_plane(SERVING) == plane
+    assert len(asked) == 2, "the endpoint may have changed, so a second question is a call"
+
+
 REFERENCE = {
     "name": "poolwright-reference",
     "initialNodeCount": 0,
