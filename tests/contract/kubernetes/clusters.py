@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -114,7 +115,43 @@ def widget_body(name: str, spec: Json) -> Json:
     return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
 
 
-class Served:
+class Reachable(ABC):
+    """A cluster that tests reach by HTTP, and in the loop that its kubelets run in."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    @abstractmethod
+    def _of_kubelets(self) -> ClusterApi:
+        """The cluster as they see it."""
+
+    @abstractmethod
+    def open(
+        self, path: str, data: bytes | None = None, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> Any:
+        """A response as it comes."""
+
+    def call(self, work: Callable[[ClusterApi], T]) -> T:
+        """Run something on the cluster in that loop, as the simulation does."""
+
+        async def run() -> T:
+            return work(self._of_kubelets())
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, content: str = "application/json", accept: str = "",
+    ) -> tuple[int, Json]:  # fmt: skip
+        """One plain HTTP request: its status and decoded body."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+        headers = {"Content-Type": content, **({"Accept": accept} if accept else {})}
+        try:
+            with self.open(path, data, method=method, headers=headers) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, decoded(error.read())
+
+
+class Served(Reachable):
     """A cluster behind plain HTTP on a free port, in a thread with a loop of its own; its time runs `SPEED` fold."""
 
     SPEED = 20.0
@@ -145,34 +182,16 @@ class Served:
             await asyncio.sleep(0.01)
         await runner.cleanup()
 
+    def _of_kubelets(self) -> ClusterApi:
+        return self.api
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(10)
 
-    def call(self, work: Callable[[ClusterApi], T]) -> T:
-        """Run something on the cluster in its own loop, as the simulation does."""
-
-        async def run() -> T:
-            return work(self.api)
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
-
-    def request(
-        self, method: str, path: str, body: Any = None, *, content: str = "application/json", accept: str = "",
-    ) -> tuple[int, Json]:  # fmt: skip
-        """One plain HTTP request: its status and decoded body."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": content, **({"Accept": accept} if accept else {})}
-        try:
-            with self.open(path, data, method=method, headers=headers) as response:
-                return response.status, json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            return error.code, decoded(error.read())
-
     def open(
         self, path: str, data: bytes | None = None, *, method: str = "GET", headers: dict[str, str] | None = None
     ) -> Any:
-        """A response as it comes."""
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers or {})
         return urllib.request.urlopen(request, timeout=10)
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +18,7 @@ from localcloud.gke.nodes import lease
 from localcloud.kubernetes import ApiError, ClusterApi, Ending, Machines
 from localcloud.kubernetes.real import RealApi
 from localcloud.kubernetes.wire import Connection
-from tests.contract.kubernetes.clusters import decoded, eventually
+from tests.contract.kubernetes.clusters import Reachable, eventually
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -46,8 +44,8 @@ class Quick(Machines):
         return Ending(seconds=0.5 if jobs else None)
 
 
-class Real:
-    """As `Served`, whose methods it has."""
+class Real(Reachable):
+    """A real one, with the methods of `Served`."""
 
     user = ADMIN
 
@@ -75,30 +73,12 @@ class Real:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
-    def call(self, work: Callable[[ClusterApi], T]) -> T:
-        """Run something on the cluster in the kubelets' own loop, as the simulation does."""
-
-        async def run() -> T:
-            return work(self._api)
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
-
-    def request(
-        self, method: str, path: str, body: Any = None, *, content: str = "application/json", accept: str = "",
-    ) -> tuple[int, Json]:  # fmt: skip
-        """One HTTP request: its status and decoded body."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": content, **({"Accept": accept} if accept else {})}
-        try:
-            with self.open(path, data, method=method, headers=headers) as response:
-                return response.status, json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            return error.code, decoded(error.read())
+    def _of_kubelets(self) -> ClusterApi:
+        return self._api
 
     def open(
         self, path: str, data: bytes | None = None, *, method: str = "GET", headers: dict[str, str] | None = None
     ) -> Any:
-        """A response as it comes."""
         signed = {**(headers or {}), "Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=signed)
         return urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context(cafile=self.ca_file))
