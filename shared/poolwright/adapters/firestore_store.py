@@ -6,6 +6,7 @@ FIRESTORE_EMULATOR_HOST is honoured, as by the library.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -50,7 +51,13 @@ class FirestoreStore:
         document = self._document(collection, key)
         # `after` differs at each write: Firestore keeps the update time of a document that a write leaves as it was,
         # and two writers of the same body would both believe they won.
-        fields = {"key": key, "body": json.dumps(body, ensure_ascii=False), "after": version or 0}
+        # `written` is for an order of time: Firestore keeps an index of fields alone, not of update times.
+        fields = {
+            "key": key,
+            "body": json.dumps(body, ensure_ascii=False),
+            "after": version or 0,
+            "written": time.time_ns(),
+        }
         with _conflicts(collection, key, version):
             if version is None:
                 result = document.create(fields, retry=None, timeout=TIMEOUT)
@@ -82,6 +89,15 @@ class FirestoreStore:
         found = begun.stream(retry=READ_RETRY, timeout=TIMEOUT)
         return sorted(map(_stored, found), key=lambda document: document.key)
 
+    @translated()
+    def newest(self, collection: str, *, most: int, before: int = 0) -> list[Stored]:
+        from google.cloud.firestore import FieldFilter, Query
+
+        wanted = self._client.collection(_PREFIX + collection).order_by("written", direction=Query.DESCENDING)
+        if before:
+            wanted = wanted.where(filter=FieldFilter("written", "<", before))
+        return [_stored(each) for each in wanted.limit(most).stream(retry=READ_RETRY, timeout=TIMEOUT)]
+
     def _document(self, collection: str, key: str) -> Any:
         return self._client.collection(_PREFIX + collection).document(_document_id(key))
 
@@ -107,7 +123,12 @@ def _document_id(key: str) -> str:
 
 def _stored(found: Any) -> Stored:
     fields = found.to_dict()
-    return Stored(key=fields["key"], version=_nanoseconds(found.update_time), body=json.loads(fields["body"]))
+    return Stored(
+        key=fields["key"],
+        version=_nanoseconds(found.update_time),
+        body=json.loads(fields["body"]),
+        written=fields.get("written", 0),
+    )
 
 
 def _nanoseconds(moment: DatetimeWithNanoseconds) -> int:

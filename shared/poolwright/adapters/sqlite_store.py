@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS documents (
   collection TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (collection, key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS written ON documents (collection, version);
 CREATE TABLE IF NOT EXISTS writes (newest INTEGER NOT NULL);
 INSERT INTO writes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM writes);
 """
@@ -70,6 +71,14 @@ class SqliteStore:
         )
         return [_stored(row) for row in rows]
 
+    def newest(self, collection: str, *, most: int, before: int = 0) -> list[Stored]:
+        rows = self._connection.execute(
+            "SELECT key, version, body FROM documents WHERE collection = ? AND (? = 0 OR version < ?)"
+            " ORDER BY version DESC LIMIT ?",
+            (collection, before, before, most),
+        )
+        return [_stored(row) for row in rows]
+
     @property
     def _connection(self) -> sqlite3.Connection:
         """One a thread; each statement sees what others have committed."""
@@ -115,7 +124,7 @@ def _weather() -> Iterator[None]:
 
 
 def _stored(row: tuple[str, int, str]) -> Stored:
-    return Stored(key=row[0], version=row[1], body=json.loads(row[2]))
+    return Stored(key=row[0], version=row[1], body=json.loads(row[2]), written=row[1])
 
 
 def _expect_one(cursor: sqlite3.Cursor, collection: str, key: str, version: int | None) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from poolwright.boot_images.resources import InstanceGroup
 from poolwright.references import ClusterRef, GroupRef, last_part
+from poolwright.services.at_once import Unknown, at_once
 from poolwright.services.ports import Cluster, Listed, Missing, NodePool, Ports
 from poolwright.verdicts import Refused
 
@@ -32,12 +34,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Fleet:
-    """`missing`: clusters of the environment that GKE does not know."""
+    """`missing`: clusters of the environment that GKE does not know; `unknown`: those of which it says nothing now, and
+    why."""
 
     clusters: tuple[Cluster, ...]
     missing: tuple[ClusterRef, ...]
     groups: Mapping[GroupRef, InstanceGroup]
     listed: Listed
+    unknown: Mapping[ClusterRef, str] = field(default_factory=dict)
 
     def members(self) -> Iterator[Member]:
         """Every instance group of a node pool with GPUs: the only ones that are ever changed."""
@@ -63,8 +67,39 @@ def look(ports: Ports, environment: Environment) -> Fleet:
         except Missing:
             missing.append(ref)
     listed = ports.compute.groups(environment.project) if clusters else Listed(())
-    groups = {GroupRef(environment.project, last_part(each["zone"]), each["name"]): each for each in listed}
-    return Fleet(tuple(clusters), tuple(missing), {ref: InstanceGroup(raw) for ref, raw in groups.items()}, listed)
+    return Fleet(tuple(clusters), tuple(missing), _groups(environment.project, listed), listed)
+
+
+def glance(ports: Ports, environment: Environment) -> Fleet:
+    """The same calls, all at once, and no error: of what does not answer nothing is known, and the rest is as it is."""
+    project = environment.project
+    refs = environment.cluster_refs()
+    answers = at_once({ref: partial(_cluster, ports, ref) for ref in refs} | {project: lambda: _listed(ports, project)})
+    listed = answers.pop(project)
+    if not isinstance(listed, Listed):
+        listed = Listed((), frozenset({Listed.EVERYWHERE}))
+    return Fleet(
+        clusters=tuple(each for each in answers.values() if isinstance(each, Cluster)),
+        missing=tuple(ref for ref in refs if answers[ref] is None),
+        groups=_groups(project, listed),
+        listed=listed,
+        unknown={ref: each.why for ref in refs if isinstance(each := answers[ref], Unknown)},
+    )
+
+
+def _cluster(ports: Ports, ref: ClusterRef) -> Cluster | None:
+    try:
+        return ports.gke.cluster(ref)
+    except Missing:
+        return None
+
+
+def _listed(ports: Ports, project: str) -> Listed:
+    return ports.compute.groups(project)
+
+
+def _groups(project: str, listed: Listed) -> dict[GroupRef, InstanceGroup]:
+    return {GroupRef(project, last_part(each["zone"]), each["name"]): InstanceGroup(each) for each in listed}
 
 
 def chosen(fleet: Fleet, names: Sequence[str], *, environment: str) -> tuple[GroupRef, ...]:

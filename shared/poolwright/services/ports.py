@@ -352,11 +352,12 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A document of our store."""
+    """A document of our store; `written` grows with each write of its collection."""
 
     key: str
     version: int
     body: Json
+    written: int = 0
 
 
 class Store(Protocol):
@@ -376,6 +377,10 @@ class Store(Protocol):
 
     def beginning(self, collection: str, prefix: str) -> list[Stored]:
         """The documents of a collection whose keys begin with `prefix`, by key."""
+
+    def newest(self, collection: str, *, most: int, before: int = 0) -> list[Stored]:
+        """The documents of a collection that were written last, the latest first, at most so many; of those that were
+        written before `before` (`Stored.written`), of all where it is 0."""
 
 
 class Clock(Protocol):

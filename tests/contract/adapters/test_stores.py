@@ -82,6 +82,17 @@ def test_an_update_replaces_the_whole_body(store: Store) -> None:
     assert body(store, "a") == {"deep": {"y": 2}}
 
 
+def test_the_newest_documents_come_in_the_order_of_their_last_writes_and_in_pages(store: Store) -> None:
+    versions = {key: store.put("rollouts", key, {"of": key}, version=None) for key in "cabd"}
+    store.put("runs", "other", {}, version=None)
+    store.put("rollouts", "a", {"of": "a", "again": True}, version=versions["a"])
+    page = store.newest("rollouts", most=2)
+    assert [(each.key, each.body.get("again", False)) for each in page] == [("a", True), ("d", False)]
+    rest = store.newest("rollouts", most=10, before=page[-1].written)
+    assert [each.key for each in rest] == ["b", "c"]
+    assert store.newest("rollouts", most=10, before=rest[-1].written) == []
+
+
 def test_a_write_of_the_same_body_moves_the_version_too(store: Store) -> None:
     first = store.put("leases", "a", {"holder": "me"}, version=None)
     second = store.put("leases", "a", {"holder": "me"}, version=first)
