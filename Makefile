@@ -5,6 +5,10 @@ VENV := .venv
 RUN := PYTHONPATH=.:shared:functions $(VENV)/bin/python
 FUNCTIONS_VENV := build/functions-venv
 ARCHIVE := dist/poolwright-functions.zip
+DOCS_VENV := build/docs-venv
+MERMAID := build/docs-assets/mermaid.min.js
+MERMAID_VERSION := 11.12.0
+MERMAID_SHA256 := 93492e4d609be83653a41c435f4cbd7e74419f7fa6b4fc90a8c983195f64af82
 SOURCES := $(shell find functions shared/poolwright environments cloudbuild -name '*.py' -o -name '*.yaml' \
 	-o -path 'environments/files/*' 2>/dev/null)
 
@@ -19,7 +23,8 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help setup demo test test-slow test-packer test-kubernetes lint types layers check package kubernetes helm bench clean
+.PHONY: help docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package kubernetes helm \
+	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
 
@@ -104,6 +109,15 @@ kubernetes: build/kubernetes ## A real control plane for tests (needs Go; four t
 
 helm: build/helm ## The helm that installs the chart in tests (needs Go; two minutes, once)
 
+tflint: build/tflint ## The tflint that reads the Terraform modules in tests (needs Go; two minutes, once)
+
+docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/docs; any broken link fails it (needs npm)
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build --quiet
+	@echo "build/docs/index.html"
+
+docs-serve: $(DOCS_VENV)/.done $(MERMAID) ## The site on loopback, built anew at each change
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs serve
+
 bench: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every figure, with its baseline
 	@$(RUN) -m bench
 
@@ -123,6 +137,11 @@ build/helm: tools/helm/go.mod tools/helm/go.sum
 	@cd tools/helm && CGO_ENABLED=0 go build -trimpath -o ../../$@ \
 		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0" helm.sh/helm/v3/cmd/helm
 
+build/tflint: tools/tflint/go.mod tools/tflint/go.sum
+	@command -v go >/dev/null || { echo "make tflint needs Go (https://go.dev/doc/install)" >&2; exit 1; }
+	@echo "building tflint; this takes minutes, once"
+	@cd tools/tflint && CGO_ENABLED=0 go build -trimpath -o ../../$@ github.com/terraform-linters/tflint
+
 $(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
 	@$(RUN) tools/package.py $@ >/dev/null
 
@@ -133,6 +152,18 @@ $(VENV)/.done: requirements.txt requirements-cli.txt requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+$(DOCS_VENV)/.done: requirements-docs.txt
+	@echo "setting up $(DOCS_VENV)"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+$(MERMAID):
+	@command -v npm >/dev/null || { echo "make docs needs npm (https://docs.npmjs.com/downloading-and-installing-node-js-and-npm)" >&2; exit 1; }
+	@mkdir -p $(@D) && cd $(@D) && npm pack --silent mermaid@$(MERMAID_VERSION) >/dev/null
+	@cd $(@D) && echo "$(MERMAID_SHA256)  mermaid-$(MERMAID_VERSION).tgz" | sha256sum --check --quiet
+	@cd $(@D) && tar -xzf mermaid-$(MERMAID_VERSION).tgz --strip-components=2 package/dist/mermaid.min.js && touch mermaid.min.js
 
 $(FUNCTIONS_VENV)/.done: requirements.txt
 	@echo "setting up $(FUNCTIONS_VENV)"
