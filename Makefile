@@ -23,7 +23,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package kubernetes helm \
+.PHONY: help docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -104,6 +104,9 @@ layers: $(VENV)/.done ## Which part may import which
 check: lint types layers ## Style, types, layers
 
 package: $(ARCHIVE) ## The deployment archive
+
+wheel: ## The command line alone, as a wheel in dist/
+	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 kubernetes: build/kubernetes ## A real control plane for tests (needs Go; four to five minutes, once)
 

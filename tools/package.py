@@ -1,7 +1,11 @@
 """The deployment archive: what Cloud Functions unpacks, and nothing else. Same input, same bytes.
 
-dist/poolwright-functions.zip: main.py and the triggers' modules, poolwright/, environments/, cloudbuild/,
-requirements.txt
+dist/poolwright-functions.zip: main.py and the triggers' modules, what they lead to of poolwright/, environments/,
+cloudbuild/, requirements.txt
+
+One archive for all functions: what differs between them is thirty lines each, and none imports what another one needs
+(docs/designs/packages.md). Members are stored, not deflated, because zlib's bytes differ from version to version of it;
+their names are sorted, their times and modes the same everywhere.
 """
 
 from __future__ import annotations
@@ -9,29 +13,51 @@ from __future__ import annotations
 import sys
 import zipfile
 from collections.abc import Iterator
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHIVE = ROOT / "dist" / "poolwright-functions.zip"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can tell
+UNIX = 3  # whose modes the members have (APPNOTE.TXT 4.4.2)
 
 
-def contents(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
-    """(name in the archive, file) of everything that deploys."""
-    for path in sorted((root / "functions").glob("*.py")):
-        yield path.name, path
-    for path in sorted((root / "shared" / "poolwright").rglob("*.py")):
-        if "cli" not in path.relative_to(root / "shared" / "poolwright").parts:
-            yield str(path.relative_to(root / "shared")), path
-    for folder in ("cloudbuild", "environments"):
-        for path in sorted((root / folder).glob("*.yaml")):
-            yield f"{folder}/{path.name}", path
-    yield from _metadata_files(root / "environments")
-    yield "requirements.txt", root / "requirements.txt"
+def contents(root: Path = ROOT) -> dict[str, Path]:
+    """File by name in the archive, of everything that deploys. BadEnvironment: nothing deploys that would not start."""
+    from poolwright.services.request_build import CONFIG
+
+    found = {f"cloudbuild/{CONFIG}": root / "cloudbuild" / CONFIG, "requirements.txt": root / "requirements.txt"}
+    found |= dict(_code(root / "functions", root / "shared"))
+    found |= {f"environments/{path.name}": path for path in (root / "environments").glob("*.yaml")}
+    found |= dict(_metadata_files(root / "environments"))
+    return dict(sorted(found.items()))
+
+
+def _code(functions: Path, shared: Path) -> Iterator[tuple[str, Path]]:
+    """The modules that main.py leads to, however late they are imported, and the data files beside them."""
+    finder = ModuleFinder(path=[str(functions), str(shared)])
+    finder.run_script(str(functions / "main.py"))
+    for module in finder.modules.values():
+        if module.__file__ is None:
+            continue
+        path = Path(module.__file__)
+        source = functions if path.is_relative_to(functions) else shared
+        yield path.relative_to(source).as_posix(), path
+        if path.name == "__init__.py":
+            yield from ((each.relative_to(source).as_posix(), each) for each in _data(path.parent))
+
+
+def _data(folder: Path) -> Iterator[Path]:
+    """What a package has besides modules, such as templates, in its folder and in those below that are no packages."""
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix != ".py":
+            yield path
+        elif path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
+            yield from _data(path)
 
 
 def _metadata_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """What the environments replace metadata items from. BadEnvironment: nothing deploys that would not start."""
+    """What the environments replace metadata items from."""
     from poolwright.environments import load
 
     named = {name for environment in load(folder) for name in environment.substitutions.metadata_files.values()}
@@ -39,15 +65,15 @@ def _metadata_files(folder: Path) -> Iterator[tuple[str, Path]]:
         yield f"environments/{path.relative_to(folder.resolve())}", path
 
 
-def build(archive: Path = ARCHIVE) -> Path:
+def build(archive: Path = ARCHIVE, root: Path = ROOT) -> Path:
     """Write the archive."""
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out:
-        for name, path in contents():
-            entry = zipfile.ZipInfo(name, EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            out.writestr(entry, path.read_bytes())
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
+        for name, path in contents(root).items():
+            member = zipfile.ZipInfo(name, EPOCH)
+            member.create_system = UNIX
+            member.external_attr = 0o644 << 16
+            out.writestr(member, path.read_bytes())
     return archive
 
 

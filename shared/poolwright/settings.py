@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | POOLWRIGHT_ENVIRONMENTS | folder of environment files | `environments` beside the code |
-| POOLWRIGHT_BUILD_CONFIGS | folder of build configs | `cloudbuild` beside the code |
+| POOLWRIGHT_BUILD_CONFIGS | folder of build configs | `cloudbuild` beside the code, or the wheel's own |
 | POOLWRIGHT_PROJECT | project of topics and store | GOOGLE_CLOUD_PROJECT |
 | POOLWRIGHT_STORE | `firestore:DATABASE` or `sqlite:PATH` | `firestore:(default)` |
 | POOLWRIGHT_ENDPOINTS | JSON, Google host name -> URL, for a stand-in | `{}` |
@@ -19,6 +19,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_CARRIED = Path(__file__).with_name("cloudbuild")  # by the wheel, which is installed beside nothing
+_BUILD_CONFIGS = _CARRIED if _CARRIED.is_dir() else Path("cloudbuild")
 
 
 class BadSetting(Exception):
@@ -59,5 +62,5 @@ class Settings:
             work_topic=variables.get("POOLWRIGHT_WORK_TOPIC", "work"),
             notifications_topic=variables.get("POOLWRIGHT_NOTIFICATIONS_TOPIC", "notifications"),
             dead_letter_topic=variables.get("POOLWRIGHT_DEAD_LETTER_TOPIC", "dead-letter"),
-            build_configs=Path(variables.get("POOLWRIGHT_BUILD_CONFIGS", "cloudbuild")),
+            build_configs=Path(variables.get("POOLWRIGHT_BUILD_CONFIGS", _BUILD_CONFIGS)),
         )
