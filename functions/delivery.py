@@ -24,7 +24,7 @@ from typing import TypeVar
 
 from flask import Request
 
-from poolwright import logs
+from poolwright import logs, metrics
 from poolwright.events.envelope import Message, open_envelope
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
@@ -69,10 +69,14 @@ def _answer(
         event = decode(message)
         level = logging.INFO  # it looked like ours: somebody may wonder why nothing came of it
         log.info("message %s: %s", message.id, handle(event))
+        metrics.message(function, "handled")
     except Irrelevant as verdict:
         log.log(level, "message %s concerns nobody: %s", message.id, verdict.reason)
+        if level == logging.INFO:
+            metrics.message(function, "irrelevant")
     except Busy as verdict:
         log.info("message %s comes again later: %s", message.id, verdict.reason)
+        metrics.message(function, "busy")
         return "Busy, deliver it again later.", 503
     except Refused as refusal:
         refusal.message_id = message.id
@@ -85,6 +89,7 @@ def _answer(
         )
     except Exception:
         log.exception("message %s failed, Pub/Sub delivers it again", message.id)
+        metrics.message(function, "failed")
         return "Failed, see the log.", 500
     return ACKNOWLEDGED
 
@@ -110,6 +115,7 @@ def _refuse(refusal: Refused, *, data: bytes, attributes: dict[str, str], subscr
         f" (not parked: {failure}; Pub/Sub delivers it again)" if failure else "",
         extra={"labels": {"message_id": message_id, "where": refusal.where}},
     )
+    metrics.message(function, "refused")
     return ("Refused, see the log.", 422) if failure else ACKNOWLEDGED
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _OURS = "poolwright"
+_METRICS = "poolwright.metrics"
 _LEVEL_VARIABLE = "POOLWRIGHT_LOG_LEVEL"
 _MAX_CHARACTERS = 60_000  # an entry has 256 KB at most, https://cloud.google.com/logging/quotas#log-limits
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -49,6 +50,7 @@ def configure() -> None:
     googles.setLevel(logging.WARNING)
     googles.propagate = True
     logging.getLogger(_OURS).setLevel(wanted if wanted in _LEVELS else "INFO")
+    logging.getLogger(_METRICS).setLevel(logging.INFO)  # they are counted, whatever is read
     if wanted not in _LEVELS:
         logging.getLogger(_OURS).warning(
             "%s is no level; INFO is used. Set one of %s", _LEVEL_VARIABLE, ", ".join(_LEVELS)
@@ -96,6 +98,7 @@ def _entry(record: logging.LogRecord) -> dict[str, Any]:
         message += "\n" + logging.Formatter().formatException(record.exc_info)
     context = _context.get()
     labels = {**context.labels, **getattr(record, "labels", {})}
+    metric = getattr(record, "metric", None)
     return {
         "severity": record.levelname,
         "message": redact(message[:_MAX_CHARACTERS]),
@@ -105,6 +108,7 @@ def _entry(record: logging.LogRecord) -> dict[str, Any]:
             "line": str(record.lineno),
             "function": record.funcName,
         },
+        **({"metric": metric} if metric else {}),
         **context.trace,
     }
 

@@ -17,6 +17,7 @@ from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from poolwright import metrics
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 from poolwright.services.ports import Conflict, Json, Stored
 
@@ -112,6 +113,7 @@ def _conflicts(collection: str, key: str, version: int | None) -> Iterator[None]
         yield
     except (AlreadyExists, FailedPrecondition, NotFound, Aborted) as error:
         was = "exists already" if version is None else f"is no longer at version {version}"
+        metrics.conflict(collection)
         raise Conflict(f"{collection}/{key} {was}") from error
 
 

@@ -10,6 +10,7 @@ from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError, TransportError
 
+from poolwright import metrics
 from poolwright.services.ports import Missing, Rejected, Stale, Weather
 from poolwright.verdicts import Refused
 
@@ -29,13 +30,18 @@ def translated() -> Iterator[None]:
         if error.code == 404:
             raise Missing(str(error)) from error
         if error.code == 412:
+            metrics.error("google", "stale")
             raise Stale(str(error)) from error
         if is_weather(error):
+            metrics.error("google", "weather")
             raise Weather(str(error)) from error
+        metrics.error("google", "refused")
         raise
     except (RetryError, *_LINE_IS_BAD, GoogleAuthError) as error:
         if is_weather(error):
+            metrics.error("google", "weather")
             raise Weather(f"{type(error).__name__}: {error}") from error
+        metrics.error("google", "refused")
         raise
 
 

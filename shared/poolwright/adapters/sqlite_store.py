@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from poolwright import metrics
 from poolwright.services.ports import Conflict, Json, Stored, Weather
 
 _SCHEMA = """
@@ -130,4 +131,5 @@ def _stored(row: tuple[str, int, str]) -> Stored:
 def _expect_one(cursor: sqlite3.Cursor, collection: str, key: str, version: int | None) -> None:
     if cursor.rowcount != 1:
         was = "exists already" if version is None else f"is no longer at version {version}"
+        metrics.conflict(collection)
         raise Conflict(f"{collection}/{key} {was}")

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from poolwright.entries import Entry
+from poolwright.rollouts import overdue
 from poolwright.rollouts.rollout import Rollout
 
 
 def noted(before: Rollout, after: Rollout, *, now: float, cause: str, held: bool = False) -> Rollout:
     """`after`, with an entry where it is at another place than `before`, or was decided to stay (`held`). What `before`
     still had to tell is told."""
-    silent = msgspec.structs.replace(after, outbox=())
+    silent = msgspec.structs.replace(overdue.moved(before, after, now=now), outbox=())
     was, is_now = place(before), place(after)
     if was == is_now and not held:
         return silent

@@ -44,7 +44,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     | stuck | could not be put back, for `reason` |
 
     `replaced`: all its nodes were made from the template that it points at; asked for under node policy `replace`
-    alone. `memory`: what replacing its nodes has to remember between steps.
+    alone. `memory`: what replacing its nodes has to remember between steps. `moved`: when it last came any further,
+    seconds since the epoch.
     """
 
     group: str
@@ -54,6 +55,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     found: bool = False
     replaced: bool = False
     memory: Mapping[str, Any] = {}
+    moved: float = 0
 
     @property
     def in_hand(self) -> bool:
@@ -110,7 +112,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     many were given up, the next not before `retry_time`; `proved`: its name once it has done its work;
     `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
     command obeyed, so that a late one is known as late; `obeyed`: the message ids of all, so that a repeat is known;
-    `outbox`: records of transitions that are not told yet, `sequence` counts them.
+    `outbox`: records of transitions that are not told yet, `sequence` counts them; `moved`: when it last came to
+    another phase or wave, was paused or went on.
     """
 
     id: str
@@ -141,6 +144,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     obeyed: tuple[str, ...] = ()
     superseded_by: str = ""
     created: float = 0
+    moved: float = 0
     outbox: tuple[Entry, ...] = ()
     sequence: int = 0
     schema: int = SCHEMA

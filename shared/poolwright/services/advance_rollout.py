@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from poolwright import environments
+from poolwright import environments, metrics
 from poolwright.boot_images.image import BootImage, why_unusable
 from poolwright.environments import Environment
 from poolwright.events.work import RolloutWork, TargetWork
 from poolwright.references import GroupRef
-from poolwright.rollouts import canary, commands, ends, outbox, steps
+from poolwright.rollouts import canary, commands, ends, outbox, overdue, steps
 from poolwright.rollouts.rollout import Phase, Rollout, decode, encode
-from poolwright.services import held_back, known_rollouts, leases, progress, released
+from poolwright.services import held_back, known_rollouts, leases, progress, released, rollout_counts
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import tell
 from poolwright.services.work import Done, publish, publish_all, rollout_work
@@ -44,6 +44,8 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
     now = ports.clock.now()
     live = rollout if rollout.phase in QUIET else progress.merged(ports, rollout)
     step = _decide(ports, environment, live, now=now)
+    if (late := overdue.seconds(live, now=now)) is not None and not held_back.waits(live):
+        metrics.overdue(environment.name, live.phase, late)
     if isinstance(step, steps.Wait):
         after, again = live if rollout.finished else rollout, False
     else:
@@ -60,6 +62,7 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         ports.store.put(known_rollouts.COLLECTION, rollout.id, encode(after), version=stored.version)
     except Conflict:
         return Done(f"{rollout.id} was changed meanwhile; it is looked at again", again=True)
+    rollout_counts.count(rollout, after)
     if after.finished and not rollout.finished:
         _wake(ports, after)
     if after.settled:

@@ -17,6 +17,7 @@ from poolwright.environments import Environment
 from poolwright.events.work import TargetWork
 from poolwright.logs import redact
 from poolwright.references import GroupRef, PoolRef, last_part
+from poolwright.rollouts import overdue
 from poolwright.rollouts.rollout import Rollout, Target, TargetState, Todo, decode
 from poolwright.services import held_back, known_rollouts, leases, mutate_group, progress, released
 from poolwright.services.ports import Missing, Ports
@@ -62,7 +63,7 @@ def _step(
     """The rollout as it was read last, the target after the step, and whether there is a next one to take at once."""
     before = target
     if todo in INTENTS and target.state != INTENTS[todo]:
-        target = msgspec.structs.replace(target, state=INTENTS[todo], replaced=False)
+        target = msgspec.structs.replace(target, state=INTENTS[todo], replaced=False, moved=ports.clock.now())
         version = progress.save(ports, rollout, target, version)
     rollout = _rollout(ports, work)
     if rollout.left_to_do(target) != todo:
@@ -78,7 +79,7 @@ def _step(
         _note(ports, rollout, target, version, wrong)
         raise
     if after != target:
-        progress.save(ports, rollout, after, version)
+        progress.save(ports, rollout, overdue.further(target, after, now=ports.clock.now()), version)
     return rollout, after, again or (todo != "replace" and rollout.left_to_do(after) == "replace")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from poolwright import metrics
 from poolwright.capacity import draining
 from poolwright.capacity.decision import Shrink
 from poolwright.capacity.observation import GpuNode
@@ -264,9 +265,9 @@ def _end(hands: Hands, memory: Memory, drain: Drain) -> Memory:
     spared = [each for each in memory.spared if each.node != drain.node and each.node in hands.sight.nodes]
     if drain.spared:
         spared.append(Spared(node=drain.node, at=now))
-    return save(
-        hands.ports, hands.key, memory, drains=rest, yields=yields, shrunk_at=now, spared=tuple(spared)
-    )  # fmt: skip
+    saved = save(hands.ports, hands.key, memory, drains=rest, yields=yields, shrunk_at=now, spared=tuple(spared))
+    metrics.drain(hands.key, "spared" if drain.spared else "deleted")
+    return saved
 
 
 def _say(hands: Hands, drain: Drain, what: str, why: str, once: str) -> None:

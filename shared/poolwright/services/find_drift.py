@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from poolwright import metrics
 from poolwright.boot_images.mutation import run_id_of
 from poolwright.boot_images.provenance import is_ours
 from poolwright.boot_images.resources import InstanceGroup, InstanceTemplate
@@ -33,6 +34,7 @@ from poolwright.services.work import group_work
 
 _OURS = re.compile(r"-pw-\d+-[0-9a-f]{10}\Z")
 _GKES = re.compile(r"-[0-9a-f]{8}\Z")
+_DRIFT = "drift"
 HINTS = "hints"
 HINT_SECONDS = 3600.0
 PLANNING_SECONDS = 60.0  # ours may be planned from a look that is as old as an invocation may live
@@ -49,7 +51,7 @@ def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
     busy = _busy(ports, environment)
     seen = {each.group: each for each in drift.looked_at(ports, environment.name)}
     newest = _newest_templates(ports, environment.project) if current.run_id else {}
-    now = ports.clock.now()
+    now, drifting = ports.clock.now(), 0
     for member in fleet.look(ports, environment).members():
         raw, key = member.group, str(member.ref)
         if raw is None or key in busy or left_alone(environment, member.pool):
@@ -57,10 +59,13 @@ def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
         cause = ""
         if current.run_id and key not in current.held:
             cause = _differs(ports, environment, current, raw, key) or _is_behind(ports, raw, key, newest, now=now)
+            drifting += cause == _DRIFT
         if not cause and drift.is_due(raw.raw, seen.get(key), now=now):
             cause = "members"
         if cause:
             yield group_work(member.ref, member.pool.ref, cause=f"tick: {cause}")
+    metrics.drifting(environment.name, drifting)
+    metrics.held(environment.name, len(current.held))
 
 
 def _busy(ports: Ports, environment: Environment) -> set[str]:
@@ -80,7 +85,7 @@ def _differs(ports: Ports, environment: Environment, current: Released, raw: Ins
     refusal, now = ports.store.get(refusals.COLLECTION, key), ports.clock.now()
     if refusal and refusals.still_holds(refusal.body, raw.fingerprint, environment, current.image, now=now):
         return ""
-    return "drift"
+    return _DRIFT
 
 
 Newest = Mapping[str, tuple[datetime, str]]

@@ -34,9 +34,14 @@ def why(ports: Ports, target: Target) -> str:
     return f"{_WAITS}{ref.name}: {problem}" if problem else ""
 
 
+def waits(rollout: Rollout) -> bool:
+    """Whether it waits for the people of a cluster."""
+    return _WAITS in rollout.reason
+
+
 def freed(rollout: Rollout) -> Rollout:
     """The rollout once it waits for nobody any more: its reason is what it was before."""
-    return msgspec.structs.replace(rollout, reason=_before(rollout)) if _WAITS in rollout.reason else rollout
+    return msgspec.structs.replace(rollout, reason=_before(rollout)) if waits(rollout) else rollout
 
 
 def _before(rollout: Rollout) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from poolwright import environments
+from poolwright import environments, metrics
 from poolwright.boot_images import gke_template, mutation
 from poolwright.boot_images.image import BootImage
 from poolwright.boot_images.outcomes import AlreadyRight, Mutation, Refusal, Rollback
@@ -175,6 +175,8 @@ def _write(ports: Ports, group: GroupRef, planned: Mutation, begun: intents.Inte
     if operation:
         ports.compute.finish_template(operation)
     _set_template(ports, group, planned.patch)
+    if not operation and not in_steps:  # no rollout's: ours was made from this very GKE template before
+        metrics.put_back(begun.decision.environment)
     intents.end(ports, begun)
     return Outcome("changed", planned.reason)
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from poolwright import metrics
 from poolwright.entries import Entry
 from poolwright.logs import redact
 from poolwright.services.ports import Conflict, Ports
@@ -76,6 +77,7 @@ def tell(ports: Ports, entries: Iterable[Entry]) -> None:
             continue
         why = f" ({body['why']})" if body["why"] else ""
         log.info("%s: %s%s", body["subject"], body["what"], why, extra={"labels": {"record": entry.kind}})
+        metrics.record(entry.environment, entry.kind)
 
 
 def _redacted(value: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from poolwright.events.rollout_command import RolloutCommand
-from poolwright.rollouts import commands, outbox
+from poolwright.rollouts import commands, outbox, overdue
 from poolwright.rollouts.rollout import Rollout, decode, encode
-from poolwright.services import known_rollouts, progress, stop
+from poolwright.services import known_rollouts, progress, rollout_counts, stop
 from poolwright.services.ports import Conflict, Ports
 from poolwright.services.records import record
 from poolwright.services.work import publish, rollout_work
@@ -56,9 +56,10 @@ def handle(event: RolloutCommand, ports: Ports) -> str:
 
 def _noted(ports: Ports, event: RolloutCommand, before: Rollout, after: Rollout) -> Rollout:
     """The rollout with the record of the command."""
+    now = ports.clock.now()
     return outbox.entered(
-        after, now=ports.clock.now(), kind="command", what=after.reason, why=event.reason, cause=_cause(event),
-        requester=event.requester, before=outbox.place(before), after=outbox.place(after),
+        overdue.moved(before, after, now=now), now=now, kind="command", what=after.reason, why=event.reason,
+        cause=_cause(event), requester=event.requester, before=outbox.place(before), after=outbox.place(after),
     )  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def _replace(ports: Ports, before: Rollout, after: Rollout) -> None:
         ports.store.put(known_rollouts.COLLECTION, before.id, encode(after), version=stored.version)
     except Conflict:
         raise Busy(f"{before.id} took a step at this moment; the command is taken up again") from None
+    rollout_counts.count(before, after)
 
 
 def _sent(event: RolloutCommand) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from poolwright.boot_images.image import BootImage
 from poolwright.rollouts import outbox, plan
 from poolwright.rollouts.rollout import Policy, Rollout, Target, encode
-from poolwright.services import known_rollouts, released
+from poolwright.services import known_rollouts, released, rollout_counts
 from poolwright.services.ports import Conflict, Missing, Ports
 from poolwright.services.records import record, tell
 from poolwright.services.work import publish, rollout_work
@@ -98,6 +98,7 @@ def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
         ports.store.put(known_rollouts.COLLECTION, rollout.id, encode(noted), version=None)
     except Conflict:
         return _started_already(ports, rollout.id, cause=rollout.cause)
+    rollout_counts.count(None, rollout)
     if rollout.phase == "offered":
         tell(ports, noted.outbox)  # a tick does not come by while it waits
         return f"{rollout.id} waits for a person's start"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from poolwright import metrics
 from poolwright.capacity import observing
 from poolwright.environments import Environment
 from poolwright.references import GroupRef, last_part
@@ -88,6 +89,7 @@ def _see_what_came(
             )  # fmt: skip
             if is_shortage(why):
                 dry[asked.group] = drier(dry.get(asked.group), f"{key}|{asked.group}", why, now=now)
+                metrics.stockout(key, asked.group)
             if not is_old:  # so far they counted as on their way
                 sight = sight.with_members(asked.group, sight.members[asked.group], fewer=len(gone))
         waits = tuple(name for name in asked.names if name not in useful and name not in gone)
@@ -146,6 +148,7 @@ def _cancel(
             if known is None or known.until <= now:
                 dry = {**memory.dry, name: drier(known, f"{key}|{name}", why, now=now)}
                 memory = save(ports, key, memory, dry=dry)
+                metrics.stockout(key, name)
 
             def say(what: str, once: str) -> None:
                 record(

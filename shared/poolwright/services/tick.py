@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
+from poolwright import metrics
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import ClusterWork, RetentionWork, Work
@@ -33,33 +35,44 @@ def handle(event: Tick, ports: Ports) -> str:
     """Publish work for unfinished rollouts, builds nobody took, drifting groups and provisioners. Trouble in one
     place does not keep the tick from the others; while poolwright is stopped nothing is asked for."""
     if why := stop.stopped(ports):
+        metrics.brake("stopped")
         return f"nothing is asked for: {why}"
     asked = 0
     for look in (look for each in ports.environments for look in _looks(each)):
         try:
-            for work in look(ports):
+            for work in look.find(ports):
                 publish(ports, work)
                 asked += 1
         except Busy as reason:
             log.warning("the tick goes on without one look: %s", reason)
+            metrics.unseen(look.environment, look.at, look.cluster)
         except Exception:  # what is wrong with one cluster must not keep the others from being healed
             log.exception("the tick goes on without one look")
+            metrics.unseen(look.environment, look.at, look.cluster)
     return f"{asked} steps asked for"
 
 
-Look = Callable[[Ports], Iterator[Work]]
+@dataclass(frozen=True)
+class Look:
+    """One look around an environment; `cluster`: where it is at one of its clusters, whole name."""
+
+    environment: str
+    at: metrics.Look
+    find: Callable[[Ports], Iterator[Work]]
+    cluster: str = ""
 
 
-def _looks(environment: Environment) -> tuple[Look, ...]:
-    return (
-        lambda ports: _rollouts(ports, environment),
-        lambda ports: _builds(ports, environment),
-        lambda ports: find_drift.groups(ports, environment),
-        lambda ports: replace_members.start(ports, environment),
-        lambda ports: _retention(ports, environment),
-        *(partial(_provisioners, ref=ref) for ref in environment.cluster_refs()),
-        *(partial(_closed_nodes, ref=ref) for ref in environment.cluster_refs()),
-    )
+def _looks(environment: Environment) -> Iterator[Look]:
+    name = environment.name
+    yield Look(name, "rollouts", partial(_rollouts, environment=environment))
+    yield Look(name, "builds", partial(_builds, environment=environment))
+    yield Look(name, "groups", partial(find_drift.groups, environment=environment))
+    yield Look(name, "replacements", partial(replace_members.start, environment=environment))
+    yield Look(name, "retention", partial(_retention, environment=environment))
+    for ref in environment.cluster_refs():
+        yield Look(name, "provisioners", partial(_provisioners, ref=ref), str(ref))
+    for ref in environment.cluster_refs():
+        yield Look(name, "closed nodes", partial(_closed_nodes, ref=ref), str(ref))
 
 
 def _rollouts(ports: Ports, environment: Environment) -> Iterator[Work]:
