@@ -74,11 +74,15 @@ def specs(draw: st.DrawFn) -> Spec:
     )
 
 
-def fleets(*, mixed: bool = False, known: bool = False, healthy: bool = False) -> st.SearchStrategy[Observation]:
-    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming."""
+def fleets(
+    *, mixed: bool = False, known: bool = False, healthy: bool = False, choosy: bool = True
+) -> st.SearchStrategy[Observation]:
+    """`mixed`: groups of different machines; `known`: every duty cycle is; `healthy`: nothing is broken or coming;
+    `choosy`: some of the pods that wait want a group of their own."""
 
     def made(count: int, calm: bool, seed: int) -> Observation:
-        return _thrown(random.Random(seed), count, calm=calm, mixed=mixed, known=known, healthy=healthy)
+        seen = _thrown(random.Random(seed), count, calm=calm, mixed=mixed, known=known, healthy=healthy)
+        return seen if choosy else replace(seen, choosy=())
 
     return st.builds(made, st.integers(0, 9), st.booleans(), st.integers(0, 2**32))
 
