@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from localcloud import credentials, emulators, worldfile
+from localcloud import credentials, emulators, storage, worldfile
 from localcloud.certificates import Authority
 from localcloud.cloud_build import CloudBuild
 from localcloud.compute import Compute
@@ -131,7 +131,8 @@ class Stack:
         for api in (compute, self.gke.api(), self.cloud_build.api(), self.monitoring.api()):
             self.listeners.serve_api(api)
         self.listeners.serve_http("localcloud", Control(self.world, self.gke.planes.files).serve)
-        self.listeners.serve_http("storage.googleapis.com", self.cloud_build.logs.serve_bucket)
+        objects = storage.Storage(self.world, logs=self.cloud_build.logs.serve_bucket)
+        self.listeners.serve_http(storage.HOST, objects.serve)
         self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
         tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []}, person=PERSON)
         if self._kubernetes == "real":
