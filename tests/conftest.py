@@ -3,6 +3,7 @@ folder may share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from tests.real_stack import RealStack
 
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("laws")
+settings.register_profile("ci", settings.get_profile("laws"), derandomize=True)  # what fails is what changed, not luck
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 
 
 @pytest.fixture(scope="session")
