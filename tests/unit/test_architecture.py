@@ -31,6 +31,7 @@ TRANSPORT = {
         "compute_operations",
         "firestore_store",
         "google_errors",
+        "google_rest",
     },
 }
 

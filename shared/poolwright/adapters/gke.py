@@ -11,7 +11,7 @@ from typing import Any
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, rejections, translated
 from poolwright.references import ClusterRef, GroupRef, PoolRef
-from poolwright.services.ports import Cluster, Json, NodePool, ReservationAffinity, Taint
+from poolwright.services.ports import Cluster, Endpoints, Json, NodePool, ReservationAffinity, Taint
 
 HOST = "container.googleapis.com"
 _PROJECT = re.compile(r"/projects/([^/]+)/")
@@ -49,6 +49,8 @@ class KubernetesEngine:
             status=found.status.name,
             autopilot=found.autopilot.enabled,
             pools=() if found.autopilot.enabled else tuple(_pool(ref, pool) for pool in found.node_pools),
+            endpoints=_endpoints(found.control_plane_endpoints_config),
+            notifications=found.notification_config.pubsub.topic if found.notification_config.pubsub.enabled else "",
         )
 
     @translated()
@@ -78,6 +80,17 @@ def _plane(cluster: Any) -> ControlPlane:
     return ControlPlane(url=f"https://{cluster.endpoint}", ca=cluster.master_auth.cluster_ca_certificate)
 
 
+def _endpoints(config: Any) -> Endpoints:
+    """https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/ControlPlaneEndpointsConfig"""
+    dns, ip = config.dns_endpoint_config, config.ip_endpoints_config
+    networks = ip.authorized_networks_config
+    return Endpoints(
+        dns=dns.endpoint if dns.allow_external_traffic else "",
+        public=ip.enable_public_endpoint,
+        authorized=tuple(block.cidr_block for block in networks.cidr_blocks) if networks.enabled else None,
+    )
+
+
 def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
     accelerators = pool.config.accelerators
     return NodePool(
@@ -100,6 +113,7 @@ def _pool(cluster: ClusterRef, pool: Any) -> NodePool:
         spot=pool.config.spot or pool.config.preemptible,
         **_division(accelerators),
         reservation=_affinity(pool.config.reservation_affinity),
+        service_account=pool.config.service_account,
     )
 
 

@@ -19,12 +19,13 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from msgspec.json import Decoder
 
+from poolwright import metrics
 from poolwright.adapters import kubernetes_objects as reading
 from poolwright.adapters.gke import ControlPlane
 from poolwright.adapters.kubernetes_pages import NODES, PODS
 from poolwright.nodes import CORDONED_FOR, ConfigMap, ImagePull, Job, Node, Pod
 from poolwright.references import ClusterRef
-from poolwright.services.ports import Json, Kubernetes, Missing, Rejected, Stale, Weather
+from poolwright.services.ports import Json, Missing, Rejected, Stale, Weather
 
 _PROVISIONERS = "/apis/compute.poolwright.dev/v1alpha1/nodeprovisioners"
 _CLOSED = "spec.unschedulable=true"
@@ -45,7 +46,7 @@ class ControlPlanes:
         self._token = token
         self._known: dict[ClusterRef, KubernetesApi] = {}
 
-    def kubernetes(self, ref: ClusterRef) -> Kubernetes:
+    def kubernetes(self, ref: ClusterRef) -> KubernetesApi:
         if ref not in self._known:
             api = KubernetesApi(self._locate(ref), token=self._token, unreachable=lambda: self._known.pop(ref, None))
             self._known[ref] = api
@@ -144,6 +145,36 @@ class KubernetesApi:
         with _translated(self._unreachable):
             self._send("PATCH", f"{_PROVISIONERS}/{quote(name)}/status", {"status": status})
 
+    def version(self) -> str:
+        """What it runs, such as v1.33.5-gke.1080000. Weather; Rejected."""
+        return str(self._told("GET", "/version")["gitVersion"])
+
+    def served(self, group: str) -> list[str]:
+        """The versions of an API group, none where it knows no such group; whoever is signed in may ask
+        (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api)."""
+        try:
+            return [str(each["version"]) for each in self._told("GET", f"/apis/{group}")["versions"]]
+        except Missing:
+            return []
+
+    def may(self, attributes: Json, *, user: str = "") -> bool:
+        """Whether a user, or whoever asks, may do it; nothing is kept of such a review
+        (https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access). Rejected."""
+        kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
+        spec = {"resourceAttributes": attributes, **({"user": user} if user else {})}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        return bool(self._told("POST", f"/apis/authorization.k8s.io/v1/{kind.lower()}s", body)["status"]["allowed"])
+
+    def _told(self, method: str, path: str, body: Json | None = None) -> Json:
+        """An answer of the server about itself. Missing; Weather; Rejected."""
+        try:
+            with _translated(self._unreachable):
+                return self._send(method, path, body)
+        except ApiException as error:
+            told = f"{error.status} {error.reason}: {error.body}"
+            status = "PERMISSION_DENIED" if error.status in (401, 403) else "UNKNOWN"
+            raise Rejected(told, status=status) from error
+
     def _pods_of(self, job: Json) -> list[Json]:
         metadata = job["metadata"]
         path = f"/api/v1/namespaces/{quote(metadata['namespace'])}/pods"
@@ -205,14 +236,19 @@ def _translated(unreachable: Callable[[], object]) -> Iterator[None]:
         if error.status == 404:
             raise Missing(told) from error
         if error.status == 409:
+            metrics.error("kubernetes", "stale")
             raise Stale(told) from error
         if error.status == 0:  # how the client tells of a certificate that it does not trust
             unreachable()
         if error.status in (0, 408, 429, 500, 502, 503, 504):
+            if not _is_budget(error):
+                metrics.error("kubernetes", "weather")
             raise Weather(told) from error
+        metrics.error("kubernetes", "refused")
         raise
     except urllib3.exceptions.HTTPError as error:
         unreachable()
+        metrics.error("kubernetes", "weather")
         raise Weather(f"{type(error).__name__}: {error}") from error
 
 

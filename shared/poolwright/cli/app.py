@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import typer
 
-from poolwright.cli import auth, build, failures, images, plan, pools, reference, rollout, screen, status, stop, tidy
+from poolwright.cli import (
+    auth,
+    build,
+    doctor,
+    failures,
+    images,
+    plan,
+    pools,
+    reference,
+    rollout,
+    screen,
+    status,
+    stop,
+    tidy,
+)
 from poolwright.logs import redact
 
 log = logging.getLogger(__name__)
@@ -28,6 +42,7 @@ app.add_typer(reference.app)
 app.add_typer(build.app)
 app.add_typer(tidy.app)
 app.add_typer(stop.app)
+app.add_typer(doctor.app)
 app.add_typer(auth.app)
 
 

@@ -185,6 +185,7 @@ class NodePool:
     sharing: str = ""
     partition: str = ""
     reservation: ReservationAffinity | None = None
+    service_account: str = ""
 
     @property
     def is_reference(self) -> bool:
@@ -205,14 +206,27 @@ class NodePool:
 
 
 @dataclass(frozen=True)
+class Endpoints:
+    """The ways to a control plane. `dns`: its name where that may be used from outside; `public`: whether it has a
+    public address; `authorized`: the only networks that may use the addresses, None where any may."""
+
+    dns: str = ""
+    public: bool = True
+    authorized: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """What GKE says of a cluster. The node pools of an Autopilot cluster are Google's own: none is named here."""
+    """What GKE says of a cluster. The node pools of an Autopilot cluster are Google's own: none is named here.
+    `notifications`: the topic that it tells of upgrades, empty where none."""
 
     ref: ClusterRef
     uid: str
     status: str
     autopilot: bool
     pools: tuple[NodePool, ...]
+    endpoints: Endpoints = Endpoints()
+    notifications: str = ""
 
 
 class Gke(Protocol):
@@ -344,6 +358,13 @@ class Webhook(Protocol):
 
     def post(self, variable: str, text: str) -> None:
         """Post to the URL that the environment variable holds. Weather, Refused."""
+
+
+class SignIn(Protocol):
+    """Whoever vouches for the person who looks at the status page."""
+
+    def who(self, headers: Mapping[str, str]) -> str:
+        """The person's email, by the request's headers (lower-case names). Refused where nobody vouches."""
 
 
 class Conflict(Exception):

@@ -13,6 +13,7 @@ import pytest
 from poolwright.cli import auth, build, reference, stop
 from poolwright.services import ask_rollout, boot_images, node_pools, plan_groups, rollout_seen, status, tidy
 from poolwright.services import reference as reference_service
+from poolwright.services.doctor import findings
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "output-json.md"
 TYPES: dict[str, Any] = {
@@ -29,6 +30,7 @@ TYPES: dict[str, Any] = {
     "tidy": tidy.Tidied,
     "auth": auth.Access,
     "stop": stop.State,
+    "doctor": findings.Report,
 }
 EXAMPLES = dict(
     re.findall(r"^## poolwright (.+?)$.*?^```json\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

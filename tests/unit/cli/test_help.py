@@ -52,7 +52,7 @@ def test_every_command_speaks_to_programs_too(path: tuple[str, ...]) -> None:
 
 def test_what_operators_know_is_there() -> None:
     wanted = {
-        "plan", "status", "images", "pools", "build", "stop", "resume", "tidy", "auth",
+        "plan", "status", "images", "pools", "build", "stop", "resume", "tidy", "auth", "doctor",
         *(f"rollout {name}" for name in ("start", "status", "pause", "resume", "abort", "rollback", "watch")),
         *(f"reference {name}" for name in ("create", "check", "fetch", "delete")),
     }  # fmt: skip

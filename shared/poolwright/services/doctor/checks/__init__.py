@@ -1,0 +1,1 @@
+"""One file a check: a pure function of what was seen."""

@@ -1,0 +1,74 @@
+"""Whether functions and people have the permissions that their work takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poolwright.services.doctor import permissions
+from poolwright.services.doctor.findings import Finding, Says, Unknown
+from poolwright.services.doctor.sight import Sight
+
+says = Says("IAM")
+
+
+def check(sight: Sight) -> Iterator[Finding]:
+    """You, then the functions, then whether function step may insert a template for the nodes' service accounts."""
+    for name in sight.projects:
+        yield from says.or_ok(_person(sight, name), name, "you may do what the commands do")
+    for name in sight.fleets:
+        yield from says.or_ok(_functions(sight, name), name, "the functions may do their work")
+    for email in sight.accounts:
+        yield from says.or_ok(_act_as(sight, email), email, "function step may make templates with it")
+
+
+def _person(sight: Sight, name: str) -> Iterator[Finding]:
+    mine = sight.projects[name].mine
+    if isinstance(mine, Unknown):
+        yield says.unknown(name, mine)
+        return
+    wanted = (permissions.PERSON_OWN if name == sight.own else {}) | (
+        permissions.PERSON_FLEET if name in sight.fleets else {}
+    )
+    lacking = {each: role for each, role in wanted.items() if each not in mine}
+    if lacking:
+        roles = " and ".join(sorted(set(lacking.values())))
+        what = f"you lack {', '.join(sorted(lacking))}: some commands will be refused"
+        yield says.warning(name, what, f"Ask whoever owns {name} for {roles}")
+
+
+def _functions(sight: Sight, name: str) -> Iterator[Finding]:
+    project = sight.projects[name]
+    if isinstance(project.policy, Unknown):
+        yield says.unknown(name, project.policy)
+        return
+    roles = {} if isinstance(project.roles, Unknown) else project.roles
+    for function, wanted in permissions.FUNCTIONS.items():
+        email = sight.identity(function)
+        granted = permissions.granted(project.policy, email, roles)
+        lacking = granted.lacks(wanted)
+        if lacking and granted.unread:
+            why = f"{email} has {', '.join(granted.unread)}; whether {', '.join(lacking)} is in there is not known here"
+            yield says.unknown(name, Unknown(why, f"gcloud iam roles describe {granted.unread[0]}"))
+        elif lacking:
+            what = f"function {function} ({email}) lacks {', '.join(lacking)}"
+            yield says.problem(name, what, f"terraform apply: {name} must be among fleet_projects (docs/deploy.md)")
+        elif granted.all:
+            what = f"function {function} ({email}) is owner or editor, and needs {len(wanted)} permissions and few more"
+            yield says.warning(name, what, "Give it the custom role that Terraform makes (docs/security.md)")
+
+
+def _act_as(sight: Sight, email: str) -> Iterator[Finding]:
+    """https://cloud.google.com/iam/docs/service-accounts-actas"""
+    step, policy = sight.identity("step"), sight.accounts[email]
+    project = [each.policy for each in sight.projects.values() if not isinstance(each.policy, Unknown)]
+    if any(not permissions.ACT_AS.isdisjoint(permissions.roles_of(each, step)) for each in project):
+        return
+    if isinstance(policy, Unknown):
+        yield says.unknown(email, policy)
+    elif permissions.ACT_AS.isdisjoint(permissions.roles_of(policy, step)):
+        what = f"nodes run as it, and {step} may not act as it: no template of ours can be inserted"
+        todo = (
+            f"gcloud iam service-accounts add-iam-policy-binding {email} --member serviceAccount:{step} "
+            f"--role roles/iam.serviceAccountUser"
+        )
+        yield says.problem(email, what, todo)

@@ -1,0 +1,71 @@
+"""Which permissions whom is to have, and how a policy tells
+(https://cloud.google.com/iam/docs/reference/rest/v1/Policy)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from poolwright.services.ports import Json
+
+# Without these a function can do none of its work. All that each has is in terraform/modules/poolwright.
+FUNCTIONS = {
+    "image_built": frozenset({"cloudbuild.builds.get", "compute.images.get", "container.clusters.get"}),
+    "node_pool_changed": frozenset({"container.clusters.get"}),
+    "rollout_command": frozenset({"compute.images.list", "container.clusters.get"}),
+    "step": frozenset(
+        {
+            "compute.images.useReadOnly", "compute.instanceGroupManagers.get", "compute.instanceGroupManagers.update",
+            "compute.instanceTemplates.create", "compute.instanceTemplates.get", "compute.instanceTemplates.list",
+            "compute.instanceTemplates.useReadOnly", "container.clusters.get", "monitoring.timeSeries.list",
+        }
+    ),
+    "tick": frozenset(
+        {"compute.instanceGroupManagers.list", "compute.instanceTemplates.list", "container.clusters.get"}
+    ),
+}  # fmt: skip
+
+# What commands need of a person: in the project of the fleet, and in ours.
+PERSON_FLEET = {
+    "container.clusters.get": "roles/container.clusterViewer",
+    "compute.instanceGroupManagers.list": "roles/compute.viewer",
+    "compute.instanceTemplates.list": "roles/compute.viewer",
+    "compute.images.list": "roles/compute.viewer",
+}
+PERSON_OWN = {
+    "pubsub.topics.publish": "roles/pubsub.publisher",
+    "datastore.entities.get": "roles/datastore.viewer",
+    "datastore.entities.list": "roles/datastore.viewer",
+}
+ACT_AS = frozenset({"roles/iam.serviceAccountUser", "roles/owner", "roles/editor"})
+PUBLISH = frozenset(
+    {"roles/pubsub.publisher", "roles/pubsub.editor", "roles/pubsub.admin", "roles/owner", "roles/editor"}
+)
+_EVERYTHING = frozenset({"roles/owner", "roles/editor"})
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What somebody's roles come to. `unread`: roles whose permissions are not known here; `all`: owner or editor."""
+
+    permissions: frozenset[str]
+    unread: tuple[str, ...]
+    all: bool
+
+    def lacks(self, wanted: Collection[str]) -> list[str]:
+        """Those of the permissions that no role brings."""
+        return [] if self.all else sorted(set(wanted) - self.permissions)
+
+
+def roles_of(policy: Json, email: str) -> Iterator[str]:
+    """The roles that a policy gives a service account, under whatever condition."""
+    for binding in policy.get("bindings", []):
+        if f"serviceAccount:{email}" in binding.get("members", []):
+            yield binding["role"]
+
+
+def granted(policy: Json, email: str, roles: dict[str, frozenset[str]]) -> Granted:
+    """`roles`: the project's own, with their permissions."""
+    found = list(roles_of(policy, email))
+    permissions = frozenset[str]().union(*(roles.get(role, frozenset()) for role in found))
+    return Granted(permissions, tuple(role for role in found if role not in roles), not _EVERYTHING.isdisjoint(found))
