@@ -1,7 +1,7 @@
 """The providers' real schemas, as far as the modules use them: `provider_schemas.json`.
 
 Terraform's own registry is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
-assembly (the PyPI packages cdktf-cdktf-provider-google and cdktf-cdktf-provider-kubernetes).
+assembly (the PyPI packages cdktf-cdktf-provider-google and cdktf-cdktf-provider-helm).
 
     python tests/terraform/provider_schemas.py      downloads them (60 MB) and writes the file anew
 
@@ -10,8 +10,9 @@ The shape of a body (a resource, a data source, a block):
     {"arguments": {NAME: {"type": TYPE, "required": bool}}, "computed": {NAME: TYPE},
      "blocks": {NAME: BODY | {"many": bool, "required": bool}}}
 
-TYPE is string, number, bool, list or map (of strings). The bindings do not tell an argument that is a list of objects
-from a block, so both are blocks, nor how many of a block there may be beyond one or many.
+TYPE is string, number, bool, list or map (of strings); of what is computed also {NAME: TYPE}, a list of objects. The
+bindings do not tell an argument that is a list of objects from a block, so both are blocks, nor how many of a block
+there may be beyond one or many.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("provider_schemas.json")
 BINDINGS = {
     "google": ("cdktf-cdktf-provider-google==16.12.1", "6.50.0"),
-    "kubernetes": ("cdktf-cdktf-provider-kubernetes==12.1.1", "2.38.0"),
+    "helm": ("cdktf-cdktf-provider-helm==12.1.2", "3.1.1"),
 }
-_USED = re.compile(r'^(resource|data) "((google|kubernetes)_\w+)"', re.MULTILINE)
+_USED = re.compile(r'^(resource|data) "((google|helm)_\w+)"', re.MULTILINE)
 _META = ("tfResourceType", "internalValue")
 
 Body = dict[str, Any]
@@ -63,23 +64,33 @@ class Assembly:
 
     def _body(self, config: str, reference: str) -> Body:
         body: Body = {"arguments": {}, "computed": {}, "blocks": {}}
-        taken = set()
         for each in self.types[config].get("properties", []):
             name, required = _terraform_name(each), not each.get("optional", False)
-            taken.add(each["name"])
             many, struct = self._struct(each["type"])
             if struct:
                 inner = self._body(struct, f"{struct}OutputReference")
                 body["blocks"][name] = inner | {"many": many, "required": required}
             else:
                 body["arguments"][name] = {"type": _type(each["type"]), "required": required}
-        for each in self.types.get(reference, {}).get("properties", []):
-            name = each["name"]
-            if name not in taken and name not in _META and not name.endswith("Input") and not each.get("static"):
-                _, struct = self._struct(each["type"])
-                if not struct and "@cdktf/provider-" not in json.dumps(each["type"]):
-                    body["computed"][_snake(name)] = _type(each["type"])
+        of_reference = self._computed(reference)
+        body["computed"] = {
+            name: of_reference[name] for name in of_reference if name not in body["arguments"] | body["blocks"]
+        }
         return body
+
+    def _computed(self, reference: str) -> dict[str, Any]:
+        """What can be read of an object, and is no list of arguments' own interfaces."""
+        found: dict[str, Any] = {}
+        for each in self.types.get(reference, {}).get("properties", []):
+            name, declared = each["name"], each["type"]
+            if name in _META or name.endswith("Input") or each.get("static"):
+                continue
+            inner = re.fullmatch(r"(@cdktf/provider-.*)List", declared.get("fqn", ""))
+            if inner:
+                found[_snake(name)] = self._computed(f"{inner.group(1)}OutputReference")
+            elif "@cdktf/provider-" not in json.dumps(declared):
+                found[_snake(name)] = _type(declared)
+        return found
 
     def _struct(self, declared: Any) -> tuple[bool, str]:
         """(a list of them, the name of the interface) of a property that is a block; '' where it is none."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from localcloud import deployment
 from poolwright import settings
 from tests.terraform import provider_schemas
 from tests.terraform.terraform_files import ROOT, declared, of_text, problems
-from tools import terraform_readme
+from tools import provisioner_fields, terraform_readme
 from tools.terraform_readme import unquoted
 
 pytestmark = pytest.mark.terraform
@@ -94,6 +96,22 @@ def test_a_subscription_is_set_as_on_the_stand_in() -> None:
     for name in ("minimum_backoff", "maximum_backoff"):
         assert unquoted(push["retry_policy"][0][name]) == f"{told['retry_policy'][name]['seconds']}s"
     assert {"push_endpoint", "oidc_token"} <= set(push["push_config"][0]) and "oidc_token" in told["push_config"]
+
+
+def test_a_provisioners_fields_are_those_of_the_definition() -> None:
+    """Name and whether it is required, of each field at any depth."""
+    variable = terraform_readme.declared(ROOT / "modules" / "cluster", "variable")["provisioners"]
+    written = re.findall(r"(\w+)\s*=\s*(optional\()?", unquoted(variable["type"]))
+    definition = yaml.safe_load(provisioner_fields.DEFINITION.read_text("utf-8"))
+    spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    def fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+        for name, each in schema.get("properties", {}).items():
+            yield name, name in schema.get("required", [])
+            yield from fields(each)
+            yield from fields(each.get("items", {}))
+
+    assert sorted((name, not optional) for name, optional in written) == sorted(fields(spec))
 
 
 def test_functions_are_told_only_what_settings_know() -> None:

@@ -8,12 +8,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from localcloud import deployment
 from tests.terraform import provider_schemas
-from tests.terraform.terraform_files import ROOT
+from tests.terraform.terraform_files import ROOT, declared
+from tools.terraform_readme import unquoted
 
 pytestmark = [
     pytest.mark.terraform,
@@ -21,6 +24,7 @@ pytestmark = [
 ]
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="no go: terraform has no provider to validate against")
 
+HELM, TFLINT = (ROOT.parent / "build" / name for name in ("helm", "tflint"))
 FOLDERS = sorted(str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/versions.tf"))
 
 
@@ -65,6 +69,14 @@ def initialised(folder: Path) -> Path:
     return folder
 
 
+def console(folder: Path, expression: str, variables: dict[str, str]) -> Any:
+    """What an expression is, with these inputs and before anything is made."""
+    given = [f"-var={name}={value}" for name, value in variables.items()]
+    done = terraform(initialised(folder), "console", *given, text=f"jsonencode({expression})\n")
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return json.loads(json.loads(done.stdout))
+
+
 def test_files_are_formatted() -> None:
     done = terraform(ROOT, "fmt", "-check", "-recursive", "-diff", ".")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,24 +112,94 @@ def test_the_modules_own_tests_pass(copy: Path, folder: str) -> None:
 
 @needs_go
 def test_the_subscriptions_are_those_of_the_stand_ins_deployment(copy: Path) -> None:
-    folder = initialised(copy / "modules" / "poolwright")
+    folder = copy / "modules" / "poolwright"
     variables = {
         "project_id": "acme-poolwright",
         "region": "us-central1",
         "archive": "tests/archive.zip",
         "node_service_accounts": '["nodes@acme-poolwright.iam.gserviceaccount.com"]',
     }
-    given = [f"-var={name}={value}" for name, value in variables.items()]
-    done = terraform(folder, "console", *given, text="jsonencode(local.subscriptions)\n")
-    assert done.returncode == 0, done.stderr
+    told = console(folder, "local.subscriptions", variables)
     found = {
-        deployment.Subscription(name, each["topic"], each["function"], each["filter"])
-        for name, each in json.loads(json.loads(done.stdout)).items()
+        deployment.Subscription(name, each["topic"], each["function"], each["filter"]) for name, each in told.items()
     }
     assert found == set(deployment.SUBSCRIPTIONS)
 
 
-@pytest.mark.skipif(not shutil.which("tflint"), reason="no tflint: its rules are not tried")
+MANIFESTS = ROOT.parent / "manifests"
+GIVEN = {
+    "project_id": "my-project",
+    "location": "us-central1",
+    "cluster": "serving",
+    "function_service_accounts": json.dumps(
+        {name: f"poolwright-{name}@my-project.iam.gserviceaccount.com" for name in ("notify", "step", "tick")}
+    ),
+    "gke_notifications_topic": "projects/my-project/topics/gke-notifications",
+    "smoke_job_namespaces": '["gpu-tests"]',
+    "provisioners": '{l4 = {existingInstanceGroupNames = ["a"], maxNodes = 2, schedule = [{minNodes = 1}]}}',
+}
+
+
+def objects(*command: str | Path) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """(kind, namespace, name) -> object, of the YAML that a command prints."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for each in filter(None, yaml.safe_load_all(done.stdout)):
+        each["metadata"].pop("labels", None)
+        found[each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]] = each
+    return found
+
+
+@needs_go
+@pytest.mark.skipif(not HELM.exists(), reason="no build/helm (make helm): the charts are not filled in")
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl: there is no kustomize to compare with")
+@pytest.mark.parametrize(
+    ("release", "values"), [("poolwright", "cluster_values"), ("provisioners", "provisioner_values")]
+)
+def test_a_cluster_gets_the_objects_of_the_manifests(copy: Path, tmp_path: Path, release: str, values: str) -> None:
+    (one,) = (each.body for each in declared() if (each.type, each.name) == ("helm_release", release))
+    assert unquoted(one["values"][0]) == f"yamlencode(local.{values})"
+    chart = ROOT / "modules/cluster" / unquoted(one["chart"]).removeprefix("${path.module}/")
+    given = tmp_path / "values.json"
+    given.write_text(json.dumps(console(copy / "modules" / "cluster", f"local.{values}", GIVEN)))
+    where = ("--namespace", "default", "--kube-version", "1.33.0")
+    made = objects(HELM, "template", *where, "-f", given, unquoted(one["name"]), chart)
+
+    if release == "poolwright":
+        assert made == objects("kubectl", "kustomize", MANIFESTS / "example")
+    else:
+        (provisioner,) = made.values()
+        spec = {"existingInstanceGroupNames": ["a"], "maxNodes": 2, "schedule": [{"minNodes": 1}]}
+        assert provisioner["kind"] == "NodeProvisioner" and provisioner["metadata"] == {"name": "l4"}
+        assert without_nulls(provisioner["spec"]) == spec
+
+
+def without_nulls(value: Any) -> Any:
+    """As the apiserver stores it: a field that is null is as one that is not there
+    (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting-and-nullable).
+    """
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.skipif(not TFLINT.exists(), reason="no build/tflint (make tflint): its rules are not tried")
 def test_tflint_finds_nothing() -> None:
-    done = subprocess.run(["tflint", "--recursive"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = tflint(ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not TFLINT.exists(), reason="no build/tflint (make tflint): its rules are not tried")
+def test_tflint_finds_what_nobody_uses(copy: Path) -> None:
+    (copy / "modules" / "cluster" / "variables.tf").open("a").write(
+        'variable "idle" {\n  description = "Of no use."\n  type = string\n}\n'
+    )
+    done = tflint(copy)
+    assert done.returncode == 2 and 'variable "idle" is declared but not used' in done.stdout, done.stderr
+
+
+def tflint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run tflint in all modules below the folder, by the rules of terraform/.tflint.hcl."""
+    config = f"--config={ROOT / '.tflint.hcl'}"
+    return subprocess.run([TFLINT, "--recursive", config], cwd=folder, capture_output=True, text=True, check=False)

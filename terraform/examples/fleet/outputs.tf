@@ -3,7 +3,7 @@ output "build_service_accounts" {
   value       = module.poolwright.build_service_accounts
 }
 
-output "notification_config" {
-  description = "For the clusters: their notification_config, the same for each."
-  value       = module.serving_eu.notification_config
+output "notification_configs" {
+  description = "For the clusters: the notification_config of each."
+  value       = { serving_eu = module.serving_eu.notification_config, serving_us = module.serving_us.notification_config }
 }

@@ -14,19 +14,24 @@ variable "archive" {
   default     = "../../../dist/poolwright-functions.zip"
 }
 
-variable "fleet" {
-  description = "Id of each fleet project -> the service account of its nodes, and its NodeProvisioners as module gpu-alerts takes them."
+variable "clusters" {
+  description = "Keys serving_eu and serving_us: each cluster's project and location, and the service account of its nodes."
   type = map(object({
+    project              = string
+    location             = string
     node_service_account = string
-    provisioners = optional(map(object({
-      provisioner      = string
-      cluster          = string
-      location         = string
-      min_percent      = optional(number)
-      max_percent      = optional(number)
-      duration_seconds = optional(number, 300)
-    })), {})
   }))
+
+  validation {
+    condition     = toset(keys(var.clusters)) == toset(["serving_eu", "serving_us"])
+    error_message = "clusters must have the keys serving_eu and serving_us."
+  }
+}
+
+variable "provisioners" {
+  description = "Of the same keys, each cluster's NodeProvisioners, as module cluster takes them."
+  type        = any
+  default     = {}
 }
 
 variable "commanders" {
@@ -46,7 +51,7 @@ variable "kube_contexts" {
   type        = map(string)
 
   validation {
-    condition     = alltrue([for key in ["serving_eu", "serving_us"] : can(var.kube_contexts[key])])
+    condition     = toset(keys(var.kube_contexts)) == toset(["serving_eu", "serving_us"])
     error_message = "kube_contexts must have the keys serving_eu and serving_us."
   }
 }

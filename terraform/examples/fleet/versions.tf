@@ -6,9 +6,9 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 6.50"
     }
-    kubernetes = {
-      source  = "hashicorp/kubernetes"
-      version = "~> 2.38"
+    helm = {
+      source  = "hashicorp/helm"
+      version = "~> 3.1"
     }
   }
 }
@@ -18,14 +18,20 @@ provider "google" {
   region  = var.region
 }
 
-provider "kubernetes" {
-  alias          = "serving_eu"
-  config_path    = "~/.kube/config"
-  config_context = var.kube_contexts["serving_eu"]
+provider "helm" {
+  alias = "serving_eu"
+
+  kubernetes = {
+    config_path    = "~/.kube/config"
+    config_context = var.kube_contexts["serving_eu"]
+  }
 }
 
-provider "kubernetes" {
-  alias          = "serving_us"
-  config_path    = "~/.kube/config"
-  config_context = var.kube_contexts["serving_us"]
+provider "helm" {
+  alias = "serving_us"
+
+  kubernetes = {
+    config_path    = "~/.kube/config"
+    config_context = var.kube_contexts["serving_us"]
+  }
 }

@@ -25,20 +25,18 @@ variable "commanders" {
   default     = []
 }
 
-variable "kube_context" {
-  description = "kubectl's context of the cluster."
-  type        = string
+variable "cluster" {
+  description = "Name and location of the cluster."
+  type        = object({ name = string, location = string })
 }
 
 variable "provisioners" {
-  description = "NodeProvisioners to alert on, as module gpu-alerts takes them."
-  type = map(object({
-    provisioner      = string
-    cluster          = string
-    location         = string
-    min_percent      = optional(number)
-    max_percent      = optional(number)
-    duration_seconds = optional(number, 300)
-  }))
-  default = {}
+  description = "The cluster's NodeProvisioners, as module cluster takes them."
+  type        = any
+  default     = {}
+}
+
+variable "kube_context" {
+  description = "kubectl's context of the cluster."
+  type        = string
 }

@@ -6,9 +6,9 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 6.50"
     }
-    kubernetes = {
-      source  = "hashicorp/kubernetes"
-      version = "~> 2.38"
+    helm = {
+      source  = "hashicorp/helm"
+      version = "~> 3.1"
     }
   }
 }
@@ -19,7 +19,9 @@ provider "google" {
 }
 
 # The cluster that kubectl talks to: gcloud container clusters get-credentials CLUSTER --location=LOCATION
-provider "kubernetes" {
-  config_path    = "~/.kube/config"
-  config_context = var.kube_context
+provider "helm" {
+  kubernetes = {
+    config_path    = "~/.kube/config"
+    config_context = var.kube_context
+  }
 }

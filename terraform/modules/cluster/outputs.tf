@@ -8,3 +8,16 @@ output "notification_config" {
     }
   }
 }
+
+output "alerts" {
+  description = "The provisioners that have a limit, as module gpu-alerts takes them; merge those of a project's clusters."
+  value = {
+    for name, spec in var.provisioners : "${var.cluster}-${name}" => {
+      provisioner = name
+      cluster     = var.cluster
+      location    = var.location
+      min_percent = spec.minGPUUtilizationPercent
+      max_percent = spec.maxGPUUtilizationPercent
+    } if spec.minGPUUtilizationPercent != null || spec.maxGPUUtilizationPercent != null
+  }
+}

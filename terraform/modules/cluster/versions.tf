@@ -2,9 +2,13 @@ terraform {
   required_version = ">= 1.9"
 
   required_providers {
-    kubernetes = {
-      source  = "hashicorp/kubernetes"
-      version = "~> 2.38"
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+    helm = {
+      source  = "hashicorp/helm"
+      version = "~> 3.1"
     }
   }
 }

@@ -40,9 +40,9 @@ output "notification_channels" {
   value       = { for project, channel in google_monitoring_notification_channel.gpu_alerts : project => channel.name }
 }
 
-output "gke_notifications_topic" {
-  description = "Id of the topic that each cluster's notification_config names."
-  value       = google_pubsub_topic.this["gke-notifications"].id
+output "gke_notifications_topics" {
+  description = "Fleet project -> id of the topic that its clusters' notification_config names."
+  value       = { for project, topic in local.gke_notifications_topics : project => "projects/${project}/topics/${topic.name}" }
 }
 
 output "webhook_secrets" {

@@ -29,20 +29,25 @@ resource "google_pubsub_subscription" "dead_letter" {
   }
 }
 
-# Cloud Build's topics of the other projects.
-resource "google_pubsub_topic" "builds" {
-  for_each = local.build_projects
-  project  = each.value
-  name     = "cloud-builds"
+# Cloud Build's and GKE's topics of the other projects.
+resource "google_pubsub_topic" "elsewhere" {
+  for_each = local.elsewhere
+  project  = each.value.project
+  name     = each.value.topic
   labels   = var.labels
 
   depends_on = [google_project_service.this]
 }
 
 locals {
+  gke_notifications_topics = {
+    for id in local.projects :
+    id => id == var.project_id ? google_pubsub_topic.this["gke-notifications"] : google_pubsub_topic.elsewhere["node-pool-notification-${id}"]
+  }
+
   pushed = merge(
     { for name, each in local.subscriptions : name => merge(each, { topic = google_pubsub_topic.this[each.topic].id }) },
-    { for id in local.build_projects : "image-built-${id}" => merge(local.subscriptions["image-built"], { topic = google_pubsub_topic.builds[id].id }) },
+    { for name, each in local.elsewhere : name => merge(local.subscriptions[each.subscription], { topic = google_pubsub_topic.elsewhere[name].id }) },
   )
 }
 

@@ -39,11 +39,11 @@ resource "google_pubsub_topic_iam_member" "gke_audit" {
   member   = each.value.writer_identity
 }
 
-# GKE's service agent publishes cluster notifications; in another project than its own it has to be allowed to.
+# GKE's service agent publishes cluster notifications.
 resource "google_pubsub_topic_iam_member" "gke_notifications" {
   for_each = data.google_project.fleet
-  project  = var.project_id
-  topic    = google_pubsub_topic.this["gke-notifications"].name
+  project  = each.key
+  topic    = local.gke_notifications_topics[each.key].name
   role     = "roles/pubsub.publisher"
   member   = "serviceAccount:service-${each.value.number}@container-engine-robot.iam.gserviceaccount.com"
 }
@@ -71,34 +71,4 @@ resource "google_pubsub_topic_iam_member" "gpu_alerts" {
   member   = "serviceAccount:service-${each.value.number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 
   depends_on = [google_monitoring_notification_channel.gpu_alerts]
-}
-
-resource "google_monitoring_alert_policy" "dead_letters" {
-  project      = var.project_id
-  display_name = "poolwright: dead letters"
-  combiner     = "OR"
-
-  conditions {
-    display_name = "A message could not be handled"
-
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letter.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = 0
-      duration        = "0s"
-
-      aggregations {
-        alignment_period   = "60s"
-        per_series_aligner = "ALIGN_MAX"
-      }
-    }
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    content   = "Messages lie in `${google_pubsub_subscription.dead_letter.id}`. Look at them (`gcloud pubsub subscriptions pull --limit=10`): their attributes `poolwright-*` say who refused them and why."
-  }
-
-  notification_channels = var.alert_channels
-  user_labels           = var.labels
 }

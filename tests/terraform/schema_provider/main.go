@@ -23,7 +23,7 @@ type argument struct {
 
 type body struct {
 	Arguments map[string]argument
-	Computed  map[string]string
+	Computed  map[string]any
 	Blocks    map[string]*body
 	Many      bool
 	Required  bool
@@ -33,6 +33,9 @@ type schemas struct {
 	Resource map[string]*body
 	Data     map[string]*body
 }
+
+// What the examples set of a provider itself; kubernetes is what helm is told of the cluster.
+var settings = map[string]argument{"project": {Type: "string"}, "region": {Type: "string"}, "kubernetes": {Type: "map"}}
 
 // server answers what validating and mocking ask; anything else would be a nil call.
 type server struct {
@@ -64,8 +67,16 @@ func main() {
 	}
 }
 
-func typeOf(word string) tftypes.Type {
-	switch word {
+// typeOf reads a word, or of a list of objects the names and types of what is in them.
+func typeOf(told any) tftypes.Type {
+	if named, ok := told.(map[string]any); ok {
+		of := map[string]tftypes.Type{}
+		for name, each := range named {
+			of[name] = typeOf(each)
+		}
+		return tftypes.List{ElementType: tftypes.Object{AttributeTypes: of}}
+	}
+	switch told {
 	case "number":
 		return tftypes.Number
 	case "bool":
@@ -85,8 +96,8 @@ func block(from *body) *tfprotov6.SchemaBlock {
 			Name: name, Type: typeOf(each.Type), Required: each.Required, Optional: !each.Required, Computed: !each.Required,
 		})
 	}
-	for name, word := range from.Computed {
-		made.Attributes = append(made.Attributes, &tfprotov6.SchemaAttribute{Name: name, Type: typeOf(word), Computed: true})
+	for name, each := range from.Computed {
+		made.Attributes = append(made.Attributes, &tfprotov6.SchemaAttribute{Name: name, Type: typeOf(each), Computed: true})
 	}
 	for name, each := range from.Blocks {
 		nested := &tfprotov6.SchemaNestedBlock{
@@ -114,12 +125,9 @@ func (s *server) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*t
 func (s *server) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
 	answer := &tfprotov6.GetProviderSchemaResponse{
 		ServerCapabilities: &tfprotov6.ServerCapabilities{},
-		Provider: &tfprotov6.Schema{Block: block(&body{Arguments: map[string]argument{
-			"project": {Type: "string"}, "region": {Type: "string"},
-			"config_path": {Type: "string"}, "config_context": {Type: "string"},
-		}})},
-		ResourceSchemas:   map[string]*tfprotov6.Schema{},
-		DataSourceSchemas: map[string]*tfprotov6.Schema{},
+		Provider:           &tfprotov6.Schema{Block: block(&body{Arguments: settings})},
+		ResourceSchemas:    map[string]*tfprotov6.Schema{},
+		DataSourceSchemas:  map[string]*tfprotov6.Schema{},
 	}
 	for name, each := range s.schemas.Resource {
 		answer.ResourceSchemas[name] = &tfprotov6.Schema{Block: block(each)}

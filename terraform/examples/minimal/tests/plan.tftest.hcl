@@ -1,5 +1,10 @@
-mock_provider "google" {}
-mock_provider "kubernetes" {}
+mock_provider "google" {
+  mock_data "google_container_cluster" {
+    defaults = { enable_autopilot = false, private_cluster_config = [], control_plane_endpoints_config = [], notification_config = [{ pubsub = [{ enabled = true, topic = "projects/acme-gpus/topics/gke-notifications", filter = [] }] }] }
+  }
+}
+
+mock_provider "helm" {}
 
 variables {
   project_id           = "acme-gpus"
@@ -7,8 +12,9 @@ variables {
   archive              = "../../modules/poolwright/tests/archive.zip"
   node_service_account = "nodes@acme-gpus.iam.gserviceaccount.com"
   kube_context         = "serving"
+  cluster              = { name = "serving", location = "us-central1" }
   provisioners = {
-    h100 = { provisioner = "h100", cluster = "serving", location = "us-central1", min_percent = 20, max_percent = 80 }
+    h100 = { existingInstanceGroupNames = ["gke-serving-h100-0a1b2c3d-grp"], maxNodes = 8, minGPUUtilizationPercent = 20, maxGPUUtilizationPercent = 80 }
   }
 }
 
@@ -23,14 +29,9 @@ run "can_be_applied" {
     values = { name = "projects/acme-gpus/notificationChannels/1" }
   }
   override_resource {
-    target = module.poolwright.google_pubsub_topic.this
-    values = { id = "projects/acme-gpus/topics/gke-notifications" }
-  }
-  override_resource {
     target = module.poolwright.google_service_account.function
     values = { email = "function@acme-gpus.iam.gserviceaccount.com" }
   }
-
   assert {
     condition     = output.notification_config.pubsub.topic == "projects/acme-gpus/topics/gke-notifications"
     error_message = "The cluster is told the topic of the module's."

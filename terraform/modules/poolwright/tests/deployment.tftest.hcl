@@ -54,15 +54,25 @@ run "subscriptions" {
   }
 }
 
-run "builds_of_another_project_come_from_its_own_topic" {
+run "builds_and_notifications_of_another_project_come_from_its_own_topics" {
   assert {
-    condition     = google_pubsub_topic.builds["acme-gpus"].project == "acme-gpus" && google_pubsub_topic.builds["acme-gpus"].name == "cloud-builds"
-    error_message = "Cloud Build publishes to topic cloud-builds of the build's project."
+    condition     = { for name, each in google_pubsub_topic.elsewhere : name => "${each.project}/${each.name}" } == { image-built-acme-gpus = "acme-gpus/cloud-builds", node-pool-notification-acme-gpus = "acme-gpus/gke-notifications" }
+    error_message = "Cloud Build and GKE publish in the project of the build and of the cluster."
   }
 
   assert {
-    condition     = google_pubsub_subscription.push["image-built-acme-gpus"].topic == google_pubsub_topic.builds["acme-gpus"].id && google_pubsub_subscription.push["image-built-acme-gpus"].filter == google_pubsub_subscription.push["image-built"].filter
-    error_message = "Its subscription listens to that topic, with the same filter."
+    condition = alltrue([
+      for name in ["image-built", "node-pool-notification"] :
+      google_pubsub_subscription.push["${name}-acme-gpus"].topic == google_pubsub_topic.elsewhere["${name}-acme-gpus"].id &&
+      google_pubsub_subscription.push["${name}-acme-gpus"].filter == google_pubsub_subscription.push[name].filter &&
+      google_pubsub_subscription.push["${name}-acme-gpus"].project == "acme-poolwright"
+    ])
+    error_message = "poolwright's subscriptions listen to those topics, with the same filters."
+  }
+
+  assert {
+    condition     = { for project, each in google_pubsub_topic_iam_member.gke_notifications : project => each.project } == { acme-gpus = "acme-gpus", acme-poolwright = "acme-poolwright" }
+    error_message = "GKE may publish to the topic of the cluster's own project."
   }
 }
 
@@ -121,7 +131,7 @@ run "one_project_is_its_own_fleet" {
   }
 
   assert {
-    condition     = keys(google_logging_project_sink.gke_audit) == ["acme-poolwright"] && length(google_pubsub_topic.builds) == 0 && length(google_pubsub_subscription.push) == 8
+    condition     = keys(google_logging_project_sink.gke_audit) == ["acme-poolwright"] && length(google_pubsub_topic.elsewhere) == 0 && length(google_pubsub_subscription.push) == 8
     error_message = "Without fleet projects everything is in project_id, and there are eight subscriptions."
   }
 }

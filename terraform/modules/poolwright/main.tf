@@ -22,8 +22,14 @@ locals {
   functions   = toset([for each in local.subscriptions : each.function])
   dead_letter = "dead-letter"
 
-  # Cloud Build publishes to the topic of this name in the build's own project, so other projects have one each.
-  build_projects = setsubtract(local.projects, [var.project_id])
+  # Cloud Build publishes to the topic of this name in the build's own project, and GKE takes no topic of another project
+  # than the cluster's (https://cloud.google.com/sdk/gcloud/reference/container/clusters/update#--notification-config). So
+  # each of the other projects has these topics too, and a subscription here that listens to them.
+  other_projects = setsubtract(local.projects, [var.project_id])
+  elsewhere = {
+    for pair in setproduct(["image-built", "node-pool-notification"], local.other_projects) :
+    "${pair[0]}-${pair[1]}" => { subscription = pair[0], project = pair[1], topic = local.subscriptions[pair[0]].topic }
+  }
 
   service_agent = "serviceAccount:service-${data.google_project.own.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
