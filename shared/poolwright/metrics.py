@@ -21,6 +21,7 @@ Outcome = Literal["handled", "irrelevant", "busy", "refused", "failed"]
 Action = Literal["grow", "shrink", "hold", "short", "working", "suspended", "refused"]
 DrainEnd = Literal["deleted", "spared"]
 Look = Literal["rollouts", "builds", "groups", "replacements", "retention", "provisioners", "closed nodes"]
+On = Literal["released", "another", "GKE"]
 Brake = Literal["stopped", "cluster", "node"]
 Api = Literal["google", "kubernetes"]
 ErrorKind = Literal["weather", "stale", "refused"]
@@ -54,6 +55,12 @@ def gate(environment: str, gate: str) -> None:
 def overdue(environment: str, phase: str, seconds: float) -> None:
     """How long ago a rollout should have moved, at each look at one that nobody made wait."""
     _write("overdue", seconds, environment=environment, phase=phase)
+
+
+def fleet(environment: str, run: On, groups: float) -> None:
+    """Instance groups that take boot images, by what they point at: the released run, another one, or GKE's own
+    template."""
+    _write("fleet", groups, environment=environment, run=run)
 
 
 def drifting(environment: str, groups: float) -> None:
@@ -112,4 +119,4 @@ def _write(name: str, value: float | None = None, /, **labels: str) -> None:
     log.info("metric %s: %s", name, told, extra={"metric": {"name": name, **labels, **measured}})
 
 
-_UNITS = {"overdue": "seconds", "drifting": "groups", "held": "groups"}
+_UNITS = {"overdue": "seconds", "fleet": "groups", "drifting": "groups", "held": "groups"}

@@ -16,6 +16,7 @@ Of a zone that does not answer nothing is known, and nothing is asked for.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -52,9 +53,13 @@ def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
     seen = {each.group: each for each in drift.looked_at(ports, environment.name)}
     newest = _newest_templates(ports, environment.project) if current.run_id else {}
     now, drifting = ports.clock.now(), 0
+    on: Counter[metrics.On] = Counter(released=0, another=0, GKE=0)
     for member in fleet.look(ports, environment).members():
         raw, key = member.group, str(member.ref)
-        if raw is None or key in busy or left_alone(environment, member.pool):
+        if raw is None or left_alone(environment, member.pool):
+            continue
+        on[_on(raw, current)] += 1
+        if key in busy:
             continue
         cause = ""
         if current.run_id and key not in current.held:
@@ -64,8 +69,16 @@ def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
             cause = "members"
         if cause:
             yield group_work(member.ref, member.pool.ref, cause=f"tick: {cause}")
+    for run, count in on.items():
+        metrics.fleet(environment.name, run, count)
     metrics.drifting(environment.name, drifting)
     metrics.held(environment.name, len(current.held))
+
+
+def _on(raw: InstanceGroup, current: Released) -> metrics.On:
+    """Which run the group is on, in a word."""
+    runs = {run_id_of(last_part(each)) for each in raw.templates}
+    return "GKE" if None in runs else "released" if runs == {current.run_id} else "another"
 
 
 def _busy(ports: Ports, environment: Environment) -> set[str]:

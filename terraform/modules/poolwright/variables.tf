@@ -94,7 +94,7 @@ variable "webhook_variables" {
 }
 
 variable "alert_channels" {
-  description = "Names (projects/P/notificationChannels/N) of the Monitoring channels that hear of dead letters."
+  description = "Names (projects/P/notificationChannels/N) of the Monitoring channels that hear of poolwright's alerts."
   type        = set(string)
   default     = []
 
@@ -151,5 +151,38 @@ variable "labels" {
   validation {
     condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
     error_message = "labels must have keys and values of lower-case letters, digits, hyphens and underscores, at most 63 of them."
+  }
+}
+
+variable "runbooks" {
+  description = "Where the runbooks are served that alerts name, as an address or a path; each alert adds #NAME."
+  type        = string
+  default     = "docs/recover.md"
+
+  validation {
+    condition     = can(regex("^[^# ]+$", var.runbooks))
+    error_message = "runbooks must be an address or a path without # and spaces."
+  }
+}
+
+variable "alerts" {
+  description = "When alerts open. Seconds are how long something lasts, in whole minutes; the others are counts in five minutes."
+  type = object({
+    stuck_rollout_seconds       = optional(number, 1800)
+    old_message_seconds         = optional(number, 1800)
+    no_tick_seconds             = optional(number, 600)
+    drift_seconds               = optional(number, 3600)
+    unseen_seconds              = optional(number, 900)
+    brake_seconds               = optional(number, 43200)
+    no_stock_seconds            = optional(number, 1800)
+    refused_provisioner_seconds = optional(number, 1800)
+    failures_in_five_minutes    = optional(number, 5)
+    weather_in_five_minutes     = optional(number, 100)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for name, value in var.alerts : value >= 0 && (!endswith(name, "_seconds") || (value % 60 == 0 && value >= 120 && value <= 82800))])
+    error_message = "Of alerts, seconds must be whole minutes from 120 to 82800, which is what Cloud Monitoring takes, and counts not negative."
   }
 }

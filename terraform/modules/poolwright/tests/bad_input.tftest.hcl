@@ -178,3 +178,19 @@ run "label_with_capitals" {
 
   expect_failures = [var.labels]
 }
+
+run "runbooks_with_a_fragment" {
+  command = plan
+  variables {
+    runbooks = "https://example.com/recover#top"
+  }
+  expect_failures = [var.runbooks]
+}
+
+run "an_alert_after_half_a_minute" {
+  command = plan
+  variables {
+    alerts = { drift_seconds = 30 }
+  }
+  expect_failures = [var.alerts]
+}
