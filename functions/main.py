@@ -10,9 +10,10 @@ from node_pool_changed import node_pool_changed
 from notify import notify
 from poolwright import logs
 from rollout_command import rollout_command
+from status_page import status_page
 from step import step
 from tick import tick
 
-__all__ = ["gpu_alert", "image_built", "node_pool_changed", "notify", "rollout_command", "step", "tick"]
+__all__ = ["gpu_alert", "image_built", "node_pool_changed", "notify", "rollout_command", "status_page", "step", "tick"]
 
 logs.configure()

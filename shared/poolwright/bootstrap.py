@@ -14,6 +14,7 @@ from poolwright.services.ports import (
     Monitoring,
     Ports,
     Publisher,
+    SignIn,
     Store,
     Webhook,
 )
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
 def ports(settings: Settings | None = None) -> Ports:
     """This process's ports; by its environment variables unless told otherwise. BadSetting."""
     return _of_process() if settings is None else _LatePorts(settings)
+
+
+@cache
+def sign_in() -> SignIn | None:
+    """Who vouches for people by this process's variables; None where the door alone does. BadSetting."""
+    audience = Settings.read().iap_audience
+    if not audience:
+        return None
+    from poolwright.adapters.iap import IdentityAwareProxy
+
+    return IdentityAwareProxy(audience)
 
 
 @cache

@@ -9,6 +9,7 @@
 | POOLWRIGHT_ENDPOINTS | JSON, Google host name -> URL, for a stand-in | `{}` |
 | POOLWRIGHT_WORK_TOPIC, POOLWRIGHT_NOTIFICATIONS_TOPIC | names of our topics | `work`, `notifications` |
 | POOLWRIGHT_DEAD_LETTER_TOPIC | where what is refused goes | `dead-letter` |
+| POOLWRIGHT_IAP_AUDIENCE | whom Identity-Aware Proxy's tokens must be for; the status page then checks them | none |
 | POOLWRIGHT_LOG_LEVEL | DEBUG, INFO, WARNING, ERROR | INFO |
 """
 
@@ -40,6 +41,7 @@ class Settings:
     notifications_topic: str = "notifications"
     dead_letter_topic: str = "dead-letter"
     build_configs: Path = Path("cloudbuild")
+    iap_audience: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> Settings:
@@ -63,4 +65,5 @@ class Settings:
             notifications_topic=variables.get("POOLWRIGHT_NOTIFICATIONS_TOPIC", "notifications"),
             dead_letter_topic=variables.get("POOLWRIGHT_DEAD_LETTER_TOPIC", "dead-letter"),
             build_configs=Path(variables.get("POOLWRIGHT_BUILD_CONFIGS", _BUILD_CONFIGS)),
+            iap_audience=variables.get("POOLWRIGHT_IAP_AUDIENCE", ""),
         )

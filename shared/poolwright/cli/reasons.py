@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,19 +10,15 @@ from poolwright.cli import screen
 if TYPE_CHECKING:
     from rich.table import Table
 
-_GKE_HASH = re.compile(r"-[0-9a-f]{8}\b")  # in which the names of one pool's groups and templates differ
-
 
 def table(said: Iterable[tuple[str, str, str]]) -> Table:
     """(kind, reason in a sentence, group) -> a line a reason, and under it the groups that it does not name."""
-    same: dict[tuple[str, str], tuple[str, list[str]]] = {}
-    for kind, reason, group in said:
-        same.setdefault((kind, _GKE_HASH.sub("", reason)), (reason, []))[1].append(group)
+    from poolwright.services.reasons import shared
+
     made = screen.table("", "", show_header=False)
-    for (kind, _), (reason, groups) in same.items():
-        made.add_row(screen.text(kind, "refused"), screen.text(reason))
-        others = [name for name in groups if name not in reason]
-        if others:
-            also = "So it is with " if len(others) < len(groups) else ""
-            made.add_row("", screen.text(f"{also}{screen.listed(others)}", "quiet"))
+    for each in shared(said):
+        made.add_row(screen.text(each.kind, "refused"), screen.text(each.reason))
+        if each.others:
+            also = "So it is with " if len(each.others) < len(each.groups) else ""
+            made.add_row("", screen.text(f"{also}{screen.listed(each.others)}", "quiet"))
     return made

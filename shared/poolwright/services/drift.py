@@ -53,7 +53,12 @@ def known(ports: Ports, environment: str) -> Iterator[Drift]:
 
 def looked_at(ports: Ports, environment: str) -> Iterator[Drift]:
     """Every group of the environment whose members were ever looked at."""
-    return (_read(stored) for stored in ports.store.all(COLLECTION) if stored.body["environment"] == environment)
+    return (each for each in everywhere(ports) if each.environment == environment)
+
+
+def everywhere(ports: Ports) -> Iterator[Drift]:
+    """The same of all environments."""
+    return map(_read, ports.store.all(COLLECTION))
 
 
 def may_have(group: Json) -> bool:

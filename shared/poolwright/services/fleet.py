@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -74,7 +74,10 @@ def glance(ports: Ports, environment: Environment) -> Fleet:
     """The same calls, all at once, and no error: of what does not answer nothing is known, and the rest is as it is."""
     project = environment.project
     refs = environment.cluster_refs()
-    answers = at_once({ref: partial(_cluster, ports, ref) for ref in refs} | {project: lambda: _listed(ports, project)})
+    reads: dict[ClusterRef | str, Callable[[], Cluster | Listed | None]] = {
+        ref: partial(_cluster, ports, ref) for ref in refs
+    }
+    answers = at_once(reads | {project: partial(ports.compute.groups, project)})
     listed = answers.pop(project)
     if not isinstance(listed, Listed):
         listed = Listed((), frozenset({Listed.EVERYWHERE}))
@@ -92,10 +95,6 @@ def _cluster(ports: Ports, ref: ClusterRef) -> Cluster | None:
         return ports.gke.cluster(ref)
     except Missing:
         return None
-
-
-def _listed(ports: Ports, project: str) -> Listed:
-    return ports.compute.groups(project)
 
 
 def _groups(project: str, listed: Listed) -> dict[GroupRef, InstanceGroup]:

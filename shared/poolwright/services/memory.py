@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from poolwright.references import ClusterRef
 from poolwright.services.ports import Conflict, Ports, Stored
 from poolwright.verdicts import Busy
 
@@ -84,6 +85,16 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     dry: Mapping[str, Dry] = {}
     yields: Mapping[str, float] = {}
     spared: tuple[Spared, ...] = ()
+
+
+def key(ref: ClusterRef, name: str) -> str:
+    """Under which the memory of a cluster's provisioner is kept."""
+    return f"{ref}/nodeProvisioners/{name}"
+
+
+def known(ports: Ports) -> dict[str, Memory]:
+    """The memory of every provisioner that has one, by key."""
+    return {stored.key: _read(stored) for stored in ports.store.all(COLLECTION)}
 
 
 def load(ports: Ports, key: str) -> Memory:

@@ -28,9 +28,14 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_environment(ports: Ports, environment: Environment) -> tuple[Obstacle, ...]:
     """Whatever boot image is meant: a stop, a freeze or window, the mode."""
+    why = stop.stopped(ports)
+    stopped = (Obstacle(kind="stopped", reason=f"{why}."),) if why else ()
+    return (*stopped, *of_policy(ports, environment))
+
+
+def of_policy(ports: Ports, environment: Environment) -> tuple[Obstacle, ...]:
+    """What the environment's own file says: a freeze or window, the mode."""
     found = []
-    if why := stop.stopped(ports):
-        found.append(Obstacle(kind="stopped", reason=f"{why}."))
     if why := windows.closed(environment.rollout, ports.clock.now()):
         found.append(Obstacle(kind="frozen", reason=f"No wave begins now. {why}"))
     if environment.mode == "observe":

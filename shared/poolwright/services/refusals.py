@@ -19,6 +19,11 @@ COLLECTION = "refusals"
 ASK_SECONDS = 3600.0  # between two requests for a build: one that failed is tried again
 
 
+def known(ports: Ports) -> dict[str, Json]:
+    """Every remembered refusal, by group."""
+    return {stored.key: stored.body for stored in ports.store.all(COLLECTION)}
+
+
 def where(fingerprint: str, environment: Environment, image: str) -> str:
     """What a refusal depends on: when any of it changes, the group is looked at again."""
     return f"{fingerprint} {environment.digest} {image}"

@@ -11,13 +11,14 @@ from poolwright.references import GroupRef, PoolRef
 from poolwright.rollouts import commands
 from poolwright.rollouts.commands import Action
 from poolwright.rollouts.rollout import Rollout, Target, decode
-from poolwright.services import known_rollouts, progress
-from poolwright.services.ports import Ports
+from poolwright.services import known_rollouts, progress, stop
+from poolwright.services.ports import Missing, Ports
 from poolwright.verdicts import Refused
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
 
+PAGE = 10  # a rollout of a thousand groups is half a megabyte
 _LAST = ("9999", "")  # sent after every other command
 
 
@@ -78,6 +79,52 @@ def of(ports: Ports, environment: Environment, rollout: str = "", *, run_id: int
         raise Refused("rollout", *_none(environment.name, rollout or (f"of run {run_id}" if run_id else ""), known))
     under_way = [each for each in named if not each.finished]
     return seen(progress.merged(ports, (under_way or named)[-1]))
+
+
+class Rollouts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Those that something happened to last, the latest first. `older`: what `before` has to be for the next page, 0
+    where there is none; `as_of` in seconds since the epoch; `stopped`: why nothing is done anywhere, empty where it may
+    be."""
+
+    as_of: float
+    stopped: str
+    rollouts: tuple[RolloutSeen, ...]
+    older: int
+
+
+class One(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One of them."""
+
+    as_of: float
+    stopped: str
+    rollout: RolloutSeen
+
+
+def newest(ports: Ports, *, before: int = 0) -> Rollouts:
+    """A page of all environments' rollouts. Reads of the store: the stop, the page, and the targets of those that are
+    not settled, of which an environment has one or two."""
+    as_of, stopped = ports.clock.now(), stop.stopped(ports)
+    page = ports.store.newest(known_rollouts.COLLECTION, most=PAGE, before=before)
+    return Rollouts(
+        as_of=as_of,
+        stopped=stopped,
+        rollouts=tuple(seen(_as_it_is(ports, decode(each.body))) for each in page),
+        older=page[-1].written if len(page) == PAGE else 0,
+    )
+
+
+def one(ports: Ports, rollout: str) -> One:
+    """The one of this name. Missing."""
+    as_of, stopped = ports.clock.now(), stop.stopped(ports)
+    stored = ports.store.get(known_rollouts.COLLECTION, rollout)
+    if stored is None:
+        raise Missing(f"there is no rollout {rollout}")
+    return One(as_of=as_of, stopped=stopped, rollout=seen(progress.merged(ports, decode(stored.body))))
+
+
+def _as_it_is(ports: Ports, rollout: Rollout) -> Rollout:
+    """Its own document says all of one that is settled, and of one that waits for its start."""
+    return rollout if rollout.settled or rollout.phase == "offered" else progress.merged(ports, rollout)
 
 
 def why_not(ports: Ports, rollout: str, action: Action) -> str:

@@ -37,6 +37,11 @@ def read(ports: Ports, clusters: Iterable[Cluster]) -> tuple[ClusterState, ...]:
     return tuple(_seen(each.ref, _states(ports, each.ref)) for each in clusters if not each.autopilot)
 
 
+def unknown(ref: ClusterRef, why: str) -> ClusterState:
+    """Of a cluster that says nothing."""
+    return ClusterState(cluster=ref.name, location=ref.location, state=UNKNOWN, reason=why, nodes=())
+
+
 def _states(ports: Ports, ref: ClusterRef) -> States | str:
     """What is said, or why that is not known to whoever asks; the functions may know more."""
     try:
@@ -48,6 +53,6 @@ def _states(ports: Ports, ref: ClusterRef) -> States | str:
 
 def _seen(ref: ClusterRef, states: States | str) -> ClusterState:
     if isinstance(states, str):
-        return ClusterState(cluster=ref.name, location=ref.location, state=UNKNOWN, reason=states, nodes=())
+        return unknown(ref, states)
     nodes = tuple(NodeState(node=name, state=word) for name, word in sorted(states.nodes.items()))
     return ClusterState(cluster=ref.name, location=ref.location, state=states.state, reason=states.problem, nodes=nodes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from poolwright.boot_images.mutation import run_id_of
+from poolwright.boot_images.resources import InstanceGroup
 from poolwright.references import GroupRef, last_part
 from poolwright.rollouts.rollout import Rollout
 from poolwright.services import (
@@ -25,7 +26,7 @@ from poolwright.services import (
 from poolwright.services.fleet import Member
 from poolwright.services.node_pools import left_alone
 from poolwright.services.obstacles import Obstacle
-from poolwright.services.ports import Ports
+from poolwright.services.ports import Json, Ports
 from poolwright.services.rollout_seen import RolloutSeen
 from poolwright.services.states_seen import ClusterState
 
@@ -95,7 +96,7 @@ def read(ports: Ports, environment: Environment) -> Status:
     rollouts = known_rollouts.all_of(ports, environment.name)[::-1]
     under_way = tuple(progress.merged(ports, each) for each in rollouts if not each.finished)
     ended = tuple(each for each in rollouts if each.finished)
-    runs = Counter(_run(member) for member in members)
+    runs = Counter(run_of(member.group) for member in members)
     return Status(
         environment=environment.name,
         mode=environment.mode,
@@ -109,7 +110,7 @@ def read(ports: Ports, environment: Environment) -> Status:
         groups=tuple(
             OnRun(run_id=run, groups=runs[run]) for run in sorted(runs, key=lambda run: run or 0, reverse=True)
         ),
-        not_on=_not_on(ports, environment, members, current, under_way),
+        not_on=not_on(environment, members, current, under_way, refusals.known(ports)),
         old_nodes=tuple(
             OldNodes(group=last_part(each.group), nodes=len(each.members), since=each.since)
             for each in drift.known(ports, environment.name)
@@ -121,27 +122,29 @@ def read(ports: Ports, environment: Environment) -> Status:
     )
 
 
-def _run(member: Member) -> int | None:
-    templates = member.group.templates if member.group else ()
-    return run_id_of(last_part(templates[0])) if templates else None
+def run_of(group: InstanceGroup | None) -> int | None:
+    """The run that the group points at; None on GKE's own template, and where it is not known."""
+    return run_id_of(last_part(group.templates[0])) if group and group.templates else None
 
 
-def _not_on(
-    ports: Ports,
+def not_on(
     environment: Environment,
-    members: list[Member],
+    members: Iterable[Member],
     current: released.Released,
     under_way: tuple[Rollout, ...],
+    refused: Mapping[str, Json],
 ) -> tuple[NotOn, ...]:
-    """Groups with a reason not to be on the released run, in the order in which the reasons count."""
-    refused = {stored.key: stored.body for stored in ports.store.all(refusals.COLLECTION)}
+    """Groups with a reason not to be on the released run, in the order in which the reasons count. `under_way` with
+    their targets merged; `refused`: remembered refusals, by group."""
     targets = {target.group: (rollout, target) for rollout in under_way for target in rollout.targets}
     found = []
     for member in members:
         key = str(member.ref)
         if alone := left_alone(environment, member.pool):
             found.append(_reason(member.ref, member, "excluded", alone))
-        elif member.group and member.group.update_type == "PROACTIVE" and not _replaces(environment):
+        elif member.group is None:
+            found.append(_reason(member.ref, member, "unknown", member.absence))
+        elif member.group.update_type == "PROACTIVE" and not _replaces(environment):
             text = "update type PROACTIVE: a new template would replace its nodes at once"
             found.append(_reason(member.ref, member, "proactive", text))
         elif key in targets:
@@ -157,17 +160,17 @@ def _not_on(
 
 
 def _remembered_or_drifted(
-    environment: Environment, member: Member, current: released.Released, refusal: dict[str, str]
+    environment: Environment, member: Member, current: released.Released, refusal: Json
 ) -> Iterator[NotOn]:
     """Also of a group that is on the released run, and is kept from following GKE's newer template."""
     fingerprint = member.group.fingerprint if member.group else ""
     run, pinned = current.run_id, environment.run_id
     if refusal and refusals.is_of(refusal, fingerprint, environment):
         yield _reason(member.ref, member, refusal["kind"], refusal["reason"])
-    elif run and _run(member) != run and pinned is not None and run > pinned:
+    elif run and run_of(member.group) != run and pinned is not None and run > pinned:
         text = f"{environment.name} is pinned to run {pinned}, and run {run} is released"
         yield _reason(member.ref, member, "pinned", text)
-    elif run and _run(member) != run:
+    elif run and run_of(member.group) != run:
         yield _reason(member.ref, member, "drifted", f"not on run {run}; the next tick looks at it")
 
 
