@@ -7,3 +7,8 @@ output "notification_config" {
   description = "For the cluster: its notification_config."
   value       = module.cluster.notification_config
 }
+
+output "store" {
+  description = "For the command line: POOLWRIGHT_STORE."
+  value       = "firestore:${module.poolwright.firestore_database}"
+}
