@@ -72,6 +72,10 @@ class Tokens:
         self._emails[token] = email or self._person
         return token
 
+    def whose(self, token: str) -> str:
+        """The identity that a token was made for, empty for one that is not ours."""
+        return self._emails.get(token, "")
+
     async def review(self, request: web.BaseRequest) -> web.StreamResponse:
         """A TokenReview of authentication.k8s.io/v1: on GKE a Google identity is the User that is its email, or its
         unique id where the token's scopes do not tell the email

@@ -50,6 +50,7 @@ class Call:
     params: dict[str, Any]
     raw_body: dict[str, Any] = field(default_factory=dict)
     caller: str = ""
+    authorization: str = ""
 
 
 class Api:
@@ -99,6 +100,7 @@ class Api:
                 await asyncio.sleep(fault.delay_seconds)
             if fault is not None and fault.status and not fault.after_effect:
                 raise fault.error()
+            self.world.access.check(call.authorization, host=self.host, method=short, params=call.params)
             answer = await self._handle(name, call)
             if calls.changes(short):
                 self.world.keep()
@@ -152,7 +154,8 @@ class Api:
         try:
             tree = fieldmask.read(fields, method.response.DESCRIPTOR) if fields else {}
             call = self._read(rule, method, variables, query, body)
-            call.caller = _caller(headers)
+            call.caller = _header(headers, "user-agent")
+            call.authorization = _header(headers, "authorization")
             return 200, self._shown(method, await self.invoke(call), fields or "", tree)
         except GoogleError as error:
             return error.code, error.json(style=self.style)
@@ -238,7 +241,10 @@ class Api:
         async def answer(request: Message, context: grpc.aio.ServicerContext) -> Message:
             try:
                 params = schema.to_json(request)
-                result = await self.invoke(Call(method=method, params=params, raw_body=params))
+                told = {name: str(value) for name, value in context.invocation_metadata() or ()}
+                authorization = told.get("authorization", "")
+                call = Call(method=method, params=params, raw_body=params, authorization=authorization)
+                result = await self.invoke(call)
                 return json_format.ParseDict(result, method.response())
             except json_format.SerializeToJsonError as wrong:
                 # A field mask or a time that JSON cannot say is a bad argument.
@@ -322,8 +328,8 @@ def _unknown_parameter(name: str, target: Message, part: str) -> GoogleError:
     return bad_request([("", text)])
 
 
-def _caller(headers: Mapping[str, str]) -> str:
-    return next((value for name, value in headers.items() if name.lower() == "user-agent"), "")
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value for name, value in headers.items() if name.lower() == wanted), "")
 
 
 def _not_found_page(path: str) -> str:

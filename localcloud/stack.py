@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from localcloud import credentials, emulators, storage, worldfile
+from localcloud import credentials, deployed, emulators, storage, worldfile
 from localcloud.certificates import Authority
 from localcloud.cloud_build import CloudBuild
 from localcloud.compute import Compute
@@ -135,9 +135,12 @@ class Stack:
         self.listeners.serve_http(storage.HOST, objects.serve)
         self.listeners.serve_http("logging.googleapis.com", self.cloud_build.logs.serve_entries)
         tokens = credentials.Tokens(self.pubsub.jwks() if self.pubsub else {"keys": []}, person=PERSON)
+        self.world.access.whose = tokens.whose
         if self._kubernetes == "real":
             self.listeners.serve_http(REVIEWS, tokens.review)
         self.listeners.serve_http(RESOURCE_MANAGER, ResourceManager(self.world).serve)
+        for host, api in deployed.apis(self.world):
+            self.listeners.serve_http(host, api.serve)
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
         for host in ("oauth2.googleapis.com", "iamcredentials.googleapis.com", "accounts.google.com"):

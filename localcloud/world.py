@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from localcloud.access import Access
 from localcloud.calls import CallLog
 from localcloud.faults import Faults
 from localcloud.simulation import Simulation
@@ -33,6 +34,7 @@ class World:
         self.project_number = project_number
         self.simulation = simulation
         self.calls = CallLog()
+        self.access = Access()
         self.faults = Faults(simulation.random)
         self.tables: dict[str, Table] = {}
         self.publish: Publisher = self._publish_nowhere

@@ -121,15 +121,6 @@ def test_functions_are_told_only_what_settings_know() -> None:
     assert "POOLWRIGHT_PROJECT" in told and told <= known
 
 
-def test_roles_are_granted_no_wildcard_and_no_permission_twice() -> None:
-    text = (ROOT / "modules" / "poolwright" / "iam.tf").read_text("utf-8")
-    lists = [re.findall(r'"([\w.*]+)"', found) for found in re.findall(r"= \[([^\]]*)\]", text)]
-    assert sum(map(len, lists)) > 20
-    for permissions in lists:
-        assert permissions == sorted(set(permissions)), permissions
-        assert all(re.fullmatch(r"[a-z]+\.[A-Za-z]+\.[A-Za-z]+", each) for each in permissions), permissions
-
-
 def test_no_project_is_written_out() -> None:
     for one in declared():
         for name in ("project", "project_id"):

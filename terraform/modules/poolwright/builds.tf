@@ -11,41 +11,11 @@ resource "google_service_account" "builder" {
 # What packer's googlecompute builder does: make a machine, reach it by ssh, make an image of its disk, delete it
 # (https://developer.hashicorp.com/packer/integrations/hashicorp/googlecompute). The build then labels and reads the image.
 resource "google_project_iam_custom_role" "builder" {
-  for_each = local.projects
-  project  = each.value
-  role_id  = "poolwright_builder"
-  title    = "poolwright's boot-image builds"
-
-  permissions = [
-    "compute.disks.create",
-    "compute.disks.delete",
-    "compute.disks.get",
-    "compute.disks.use",
-    "compute.disks.useReadOnly",
-    "compute.globalOperations.get",
-    "compute.images.create",
-    "compute.images.get",
-    "compute.images.getFromFamily",
-    "compute.images.setLabels",
-    "compute.images.useReadOnly",
-    "compute.instances.create",
-    "compute.instances.delete",
-    "compute.instances.get",
-    "compute.instances.getSerialPortOutput",
-    "compute.instances.setLabels",
-    "compute.instances.setMetadata",
-    "compute.instances.setServiceAccount",
-    "compute.instances.stop",
-    "compute.machineTypes.get",
-    "compute.networks.get",
-    "compute.projects.get",
-    "compute.subnetworks.get",
-    "compute.subnetworks.use",
-    "compute.subnetworks.useExternalIp",
-    "compute.zoneOperations.get",
-    "compute.zones.get",
-    "logging.logEntries.create",
-  ]
+  for_each    = local.projects
+  project     = each.value
+  role_id     = "poolwright_builder"
+  title       = "poolwright's boot-image builds"
+  permissions = local.permissions.builder
 
   depends_on = [google_project_service.this]
 }
@@ -93,7 +63,7 @@ resource "google_storage_bucket_iam_member" "builder" {
 
 # Builds are asked for by these, and run as the builder.
 resource "google_service_account_iam_member" "builder" {
-  for_each           = { for pair in setproduct(local.projects, ["step", "tick"]) : "${pair[0]}/${pair[1]}" => { project = pair[0], function = pair[1] } }
+  for_each           = { for pair in setproduct(local.projects, local.builder_users) : "${pair[0]}/${pair[1]}" => { project = pair[0], function = pair[1] } }
   service_account_id = google_service_account.builder[each.value.project].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.function[each.value.function].member

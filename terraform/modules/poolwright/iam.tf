@@ -1,83 +1,9 @@
-# One custom role a function and project, with the permissions of its calls and no other. docs: ../../README.md.
-#   Firestore  https://cloud.google.com/firestore/docs/security/iam#required_permissions
-#   Compute    the "IAM Permissions" of each method: https://cloud.google.com/compute/docs/reference/rest/v1
-#   GKE        https://cloud.google.com/kubernetes-engine/docs/reference/api-permissions
-#   Cloud Build https://cloud.google.com/build/docs/iam-roles-permissions#permissions
-#   Monitoring https://cloud.google.com/monitoring/access-control#method-permissions
+# One custom role a function and project, with the permissions of its calls and no other: permissions.yaml.
 locals {
-  # Of our own state: records are looked for and created; who holds leases and intents deletes them.
-  store_permissions = {
-    gpu_alert         = ["datastore.entities.create", "datastore.entities.get"]
-    image_built       = ["datastore.entities.create", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"]
-    node_pool_changed = ["datastore.entities.create", "datastore.entities.get"]
-    notify            = []
-    rollout_command   = ["datastore.entities.create", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"]
-    step              = ["datastore.entities.create", "datastore.entities.delete", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"]
-    tick              = ["datastore.entities.create", "datastore.entities.delete", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"]
-  }
+  permissions = yamldecode(file("${path.module}/permissions.yaml"))
 
-  # Of the fleet.
-  fleet_permissions = {
-    gpu_alert = []
-    image_built = [
-      "cloudbuild.builds.get",
-      "compute.images.get",
-      "compute.images.list",
-      "container.clusters.get",
-    ]
-    node_pool_changed = ["container.clusters.get"]
-    notify            = []
-    rollout_command = [
-      "compute.images.get",
-      "compute.images.list",
-      "container.clusters.get",
-    ]
-    step = [
-      "cloudbuild.builds.create",
-      "cloudbuild.builds.get",
-      "cloudbuild.builds.list",
-      "cloudbuild.builds.update", # cancel
-      "compute.disks.create",     # a template's, when it is inserted
-      "compute.disks.list",
-      "compute.globalOperations.get",
-      "compute.images.delete",
-      "compute.images.get",
-      "compute.images.list",
-      "compute.images.useReadOnly",
-      "compute.instanceGroupManagers.get",
-      "compute.instanceGroupManagers.list",
-      "compute.instanceGroupManagers.update", # patch, createInstances, deleteInstances, recreateInstances
-      "compute.instanceTemplates.create",
-      "compute.instanceTemplates.delete",
-      "compute.instanceTemplates.get",
-      "compute.instanceTemplates.list",
-      "compute.instanceTemplates.useReadOnly",
-      "compute.instances.get", # when a VM without a node was started
-      "compute.networks.get",
-      "compute.regionOperations.get",
-      "compute.reservations.get",
-      "compute.reservations.list",
-      "compute.subnetworks.use",
-      "compute.subnetworks.useExternalIp",
-      "compute.zoneOperations.get",
-      "container.clusters.get",
-      "monitoring.timeSeries.list",
-    ]
-    tick = [
-      "cloudbuild.builds.create",
-      "cloudbuild.builds.get",
-      "cloudbuild.builds.list",
-      "cloudbuild.builds.update",
-      "compute.disks.list",
-      "compute.images.get",
-      "compute.images.list",
-      "compute.instanceGroupManagers.get",
-      "compute.instanceGroupManagers.list",
-      "compute.instanceTemplates.get",
-      "compute.instanceTemplates.list",
-      "container.clusters.get",
-    ]
-  }
+  store_permissions = { for function, may in local.permissions.functions : function => may.store }
+  fleet_permissions = { for function, may in local.permissions.functions : function => may.fleet }
 
   store_roles = { for function, permissions in local.store_permissions : function => permissions if length(permissions) > 0 }
   fleet_roles = {
@@ -85,6 +11,10 @@ locals {
     "${pair[0]}/${pair[1]}" => { project = pair[0], function = pair[1], permissions = local.fleet_permissions[pair[1]] }
     if length(local.fleet_permissions[pair[1]]) > 0
   }
+
+  # Who hands a service account to Google: GKE's nodes' in a template, the builder's in a build.
+  node_users    = toset([for function, may in local.permissions.functions : function if contains(may.acts_as, "node")])
+  builder_users = toset([for function, may in local.permissions.functions : function if contains(may.acts_as, "builder")])
 }
 
 resource "google_project_iam_custom_role" "store" {
@@ -129,8 +59,8 @@ resource "google_project_iam_member" "fleet" {
 
 # A template of ours names the service account of GKE's template.
 resource "google_service_account_iam_member" "node" {
-  for_each           = var.node_service_accounts
-  service_account_id = "projects/-/serviceAccounts/${each.value}"
+  for_each           = { for pair in setproduct(local.node_users, var.node_service_accounts) : pair[1] => { function = pair[0], account = pair[1] } }
+  service_account_id = "projects/-/serviceAccounts/${each.value.account}"
   role               = "roles/iam.serviceAccountUser"
-  member             = google_service_account.function["step"].member
+  member             = google_service_account.function[each.value.function].member
 }

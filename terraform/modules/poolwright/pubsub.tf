@@ -107,8 +107,7 @@ locals {
   # Function -> topics it publishes to. Each parks what it refuses; notify tells people and records nothing.
   publishes = merge([
     for function in local.functions : {
-      for topic in(function == "notify" ? [local.dead_letter] : [local.dead_letter, "work", "notifications"]) :
-      "${function}/${topic}" => { function = function, topic = topic }
+      for topic in local.permissions.functions[function].publishes : "${function}/${topic}" => { function = function, topic = topic }
     }
   ]...)
 }
