@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-READS = ("get", "list", "aggregated", "wait", "read", "watch", "query", "test", "pull", "streaming")
+READS = ("get", "list", "aggregated", "batchget", "wait", "read", "watch", "query", "test", "pull", "streaming")
+REVIEWS = "accessreviews"  # of Kubernetes: made, answered, and kept nowhere
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class CallRecord:
 
 def changes(method: str) -> bool:
     """Whether a call of `service.Method` could change the world."""
-    return not method.rpartition(".")[2].lower().startswith(READS)
+    service, _, name = method.rpartition(".")
+    return not (name.lower().startswith(READS) or service.endswith(REVIEWS))
 
 
 class CallLog:

@@ -2,53 +2,65 @@
 
 https://cloud.google.com/resource-manager/reference/rest/v1/projects
 https://cloud.google.com/resource-manager/reference/rest/v3/projects
+
+`resourcemanager.policies`: {project: IAM policy}; `resourcemanager.lacking`: {permission: true} of what nobody has.
 """
 
 from __future__ import annotations
 
 import re
 
-from aiohttp import web
-
 from localcloud.errors import GoogleError
+from localcloud.plain import Json, PlainApi
 from localcloud.projects import project_numbers
 from localcloud.world import World
 
 HOST = "cloudresourcemanager.googleapis.com"
-_PATH = re.compile(r"/(v1|v3)/projects(?:/([^/:]+)|:search)?")
+POLICIES, LACKING = "resourcemanager.policies", "resourcemanager.lacking"
+_PROJECTS = r"(?P<version>v1|v3)/projects"
+_PROJECT = _PROJECTS + "/(?P<project>[^/:]+)"
 _CREATED = "2020-01-01T00:00:00Z"
 
 
-class ResourceManager:
-    """The host: get, list and search; 501 for the rest."""
+class ResourceManager(PlainApi):
+    """The host: get, list, search, policies and permissions; 501 for the rest."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        routes = {
+            f"GET /{_PROJECTS}(?::search)?": ("projects.List", self._list),
+            f"GET /{_PROJECT}": ("projects.Get", self._get),
+            f"POST /{_PROJECT}:getIamPolicy": ("projects.GetIamPolicy", self._policy),
+            f"POST /{_PROJECT}:testIamPermissions": ("projects.TestIamPermissions", self._permissions),
+        }
+        super().__init__(world, HOST, routes)
 
-    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request."""
-        found = _PATH.fullmatch(request.path)
-        if request.method != "GET" or found is None:
-            text = f"The local stand-in does not implement {request.method} {request.path}."
-            return _refused(GoogleError("UNIMPLEMENTED", text))
-        version, asked = found.groups()
-        projects = project_numbers(self._world)
-        if not asked:
-            return web.json_response({"projects": [_shown(version, *each) for each in projects.items()]})
-        for name, number in projects.items():
+    def _list(self, found: re.Match[str], params: Json) -> Json:
+        return {"projects": [_shown(found["version"], *each) for each in project_numbers(self._world).items()]}
+
+    def _get(self, found: re.Match[str], params: Json) -> Json:
+        return _shown(found["version"], *self._project(found["project"], "resourcemanager.projects.get"))
+
+    def _policy(self, found: re.Match[str], params: Json) -> Json:
+        name, _ = self._project(found["project"], "resourcemanager.projects.getIamPolicy")
+        policy: Json = self._world.table(POLICIES).get(name, {"version": 1, "etag": "BwWWja0YfJA="})
+        return policy
+
+    def _permissions(self, found: re.Match[str], params: Json) -> Json:
+        self._project(found["project"], "resourcemanager.projects.get")
+        lacking = self._world.table(LACKING)
+        return {"permissions": [each for each in params.get("permissions", []) if each not in lacking]}
+
+    def _project(self, asked: str, permission: str) -> tuple[str, str]:
+        for name, number in project_numbers(self._world).items():
             if asked in (name, number):
-                return web.json_response(_shown(version, name, number))
-        text = f"Permission 'resourcemanager.projects.get' denied on resource '//{HOST}/projects/{asked}'"
-        return _refused(GoogleError("PERMISSION_DENIED", f"{text} (or it may not exist)."))
+                return name, number
+        text = f"Permission '{permission}' denied on resource '//{HOST}/projects/{asked}'"
+        raise GoogleError("PERMISSION_DENIED", f"{text} (or it may not exist).")
 
 
-def _shown(version: str, name: str, number: str) -> dict[str, str]:
+def _shown(version: str, name: str, number: str) -> Json:
     if version == "v1":
         state = {"projectNumber": number, "projectId": name, "lifecycleState": "ACTIVE"}
         return {**state, "name": name, "createTime": _CREATED}
     state = {"name": f"projects/{number}", "projectId": name, "state": "ACTIVE"}
     return {**state, "displayName": name, "createTime": _CREATED}
-
-
-def _refused(error: GoogleError) -> web.Response:
-    return web.json_response(error.json(), status=error.code)

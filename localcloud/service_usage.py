@@ -1,6 +1,8 @@
 """Service Usage: every API that the stand-in serves is enabled. gcloud asks before it creates a cluster.
 
 https://cloud.google.com/service-usage/docs/reference/rest/v1/services
+
+`serviceusage.services`: {name: ENABLED or DISABLED} of others, and against the rule.
 """
 
 from __future__ import annotations
@@ -8,42 +10,51 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from aiohttp import web
-
 from localcloud.errors import GoogleError
+from localcloud.plain import Json, PlainApi
 from localcloud.projects import project_numbers
 from localcloud.world import World
 
 HOST = "serviceusage.googleapis.com"
-_PATH = re.compile(r"/v1/projects/([^/:]+)/services(?:/([^/:]+))?")
+TABLE = "serviceusage.services"
+_SERVICES = r"GET /v1/projects/(?P<project>[^/:]+)/services"
+_MOST = 30  # of a batch
 
 
-class ServiceUsage:
-    """The host; `served` are the hosts of the stand-in."""
+class ServiceUsage(PlainApi):
+    """The host; `served` are the hosts of the stand-in. 501 for what enables and disables."""
 
     def __init__(self, world: World, served: Iterable[str]) -> None:
-        self._world = world
+        routes = {
+            _SERVICES: ("services.List", self._list),
+            _SERVICES + "/(?P<name>[^/:]+)": ("services.Get", self._get),
+            _SERVICES + ":batchGet": ("services.BatchGet", self._batch),
+        }
+        super().__init__(world, HOST, routes)
         self._served = served
 
-    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """GET of one service or of all; 501 for what enables and disables."""
-        found = _PATH.fullmatch(request.path)
-        if request.method != "GET" or found is None:
-            text = f"The local stand-in does not implement {request.method} {request.path}."
-            return _refused(GoogleError("UNIMPLEMENTED", text))
+    def _get(self, found: re.Match[str], params: Json) -> Json:
+        return self._service(self._number(found), found["name"])
+
+    def _list(self, found: re.Match[str], params: Json) -> Json:
+        number = self._number(found)
+        names = {*self._served, *self._world.table(TABLE)}
+        return {"services": [self._service(number, each) for each in sorted(names)]}
+
+    def _batch(self, found: re.Match[str], params: Json) -> Json:
+        number, names = self._number(found), params.get("names", [])
+        if not 1 <= len(names) <= _MOST:
+            raise GoogleError("INVALID_ARGUMENT", f"The number of names must be from 1 to {_MOST}.")
+        return {"services": [self._service(number, name.rpartition("/")[2]) for name in names]}
+
+    def _number(self, found: re.Match[str]) -> str:
         numbers = project_numbers(self._world)
-        number = numbers.get(found[1], found[1])
+        number = numbers.get(found["project"], found["project"])
         if number not in numbers.values():
-            return _refused(GoogleError("PERMISSION_DENIED", f"Permission denied to get service [{found[2] or ''}]"))
-        if found[2]:
-            return web.json_response(self._service(number, found[2]))
-        return web.json_response({"services": [self._service(number, each) for each in sorted(self._served)]})
+            raise GoogleError("PERMISSION_DENIED", f"Permission denied to get service [{found['project']}]")
+        return number
 
-    def _service(self, number: str, name: str) -> dict[str, object]:
+    def _service(self, number: str, name: str) -> Json:
         parent = f"projects/{number}"
-        state = "ENABLED" if name in self._served else "DISABLED"
+        state = self._world.table(TABLE).get(name, "ENABLED" if name in self._served else "DISABLED")
         return {"name": f"{parent}/services/{name}", "config": {"name": name}, "state": state, "parent": parent}
-
-
-def _refused(error: GoogleError) -> web.Response:
-    return web.json_response(error.json(), status=error.code)

@@ -1,6 +1,7 @@
 """What metrics and monitored resources there are.
 
 Metrics of Kubernetes: https://cloud.google.com/monitoring/api/metrics_kubernetes ;
+of Pub/Sub: https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-pubsub ;
 resources: https://cloud.google.com/monitoring/api/resources
 """
 
@@ -17,6 +18,8 @@ CONTAINER_DUTY_CYCLE = "kubernetes.io/container/accelerator/duty_cycle"
 CONTAINER_MEMORY_USED = "kubernetes.io/container/accelerator/memory_used"
 CONTAINER_MEMORY_TOTAL = "kubernetes.io/container/accelerator/memory_total"
 CONTAINER_REQUEST = "kubernetes.io/container/accelerator/request"
+UNDELIVERED = "pubsub.googleapis.com/subscription/num_undelivered_messages"
+OLDEST_UNACKED = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
 
 _GPU_LABELS = ("make", "accelerator_id", "model")
 # type: (display name, unit, labels, resource)
@@ -28,6 +31,8 @@ _GAUGES = {
     CONTAINER_MEMORY_USED: ("Accelerator memory used", "By", _GPU_LABELS, "k8s_container"),
     CONTAINER_MEMORY_TOTAL: ("Accelerator memory total", "By", _GPU_LABELS, "k8s_container"),
     CONTAINER_REQUEST: ("Request accelerators", "{devices}", ("resource_name",), "k8s_container"),
+    UNDELIVERED: ("Unacked messages", "1", (), "pubsub_subscription"),
+    OLDEST_UNACKED: ("Oldest unacked message age", "s", (), "pubsub_subscription"),
 }
 _NODE = ("project_id", "location", "cluster_name", "node_name")
 _CONTAINER = ("project_id", "location", "cluster_name", "namespace_name", "pod_name", "container_name")

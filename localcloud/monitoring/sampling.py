@@ -1,9 +1,10 @@
-"""Every sampling period, what the GPUs of all clusters do becomes points of time series."""
+"""Every sampling period, what the GPUs of all clusters do and what waits in Pub/Sub become points of time series."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from localcloud.monitoring import descriptors
@@ -42,6 +43,8 @@ class Sampling:
             held = list(pods)
             for node in nodes:
                 self._sample_node(cluster, node, held, at=now)
+        for name, entries in self._world.table("pubsub.backlog").items():
+            self._sample_subscription(name, list(entries.values()), at=now)
         self._store.forget_old()
         self._sampled()
 
@@ -64,6 +67,18 @@ class Sampling:
             owner = {"type": "k8s_container", "labels": {**place, **container}}
             for kind, value in _container_values(busy, used, memory):
                 self._store.write(_gauge(project, kind, labels, owner, node), at=at, value=value)
+
+    def _sample_subscription(self, name: str, entries: list[Json], *, at: float) -> None:
+        _, project, _, subscription = name.split("/")
+        waiting = [entry["message"] for entry in entries if entry["state"] != "acked"]
+        oldest = min((datetime.fromisoformat(each["publishTime"]).timestamp() for each in waiting), default=at)
+        resource = {
+            "type": "pubsub_subscription",
+            "labels": {"project_id": project, "subscription_id": subscription},
+        }
+        for kind, value in ((descriptors.UNDELIVERED, len(waiting)), (descriptors.OLDEST_UNACKED, int(at - oldest))):
+            series = {"project": project, "metric": {"type": kind, "labels": {}}, "resource": resource, "metadata": {}}
+            self._store.write({**series, "metricKind": "GAUGE", "valueType": "INT64"}, at=at, value=value)
 
 
 def project_of_cluster(cluster: Json, default: str) -> str:

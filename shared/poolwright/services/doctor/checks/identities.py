@@ -58,17 +58,19 @@ def _functions(sight: Sight, name: str) -> Iterator[Finding]:
 
 
 def _act_as(sight: Sight, email: str) -> Iterator[Finding]:
-    """https://cloud.google.com/iam/docs/service-accounts-actas"""
-    step, policy = sight.identity("step"), sight.accounts[email]
-    project = [each.policy for each in sight.projects.values() if not isinstance(each.policy, Unknown)]
-    if any(not permissions.ACT_AS.isdisjoint(permissions.roles_of(each, step)) for each in project):
+    """By the account's policy, or by a project's (https://cloud.google.com/iam/docs/service-accounts-actas)."""
+    step = sight.identity("step")
+    policies = [sight.accounts[email], *(sight.projects[name].policy for name in sight.fleets)]
+    known = [each for each in policies if not isinstance(each, Unknown)]
+    if any(not permissions.ACT_AS.isdisjoint(permissions.roles_of(each, step)) for each in known):
         return
-    if isinstance(policy, Unknown):
-        yield says.unknown(email, policy)
-    elif permissions.ACT_AS.isdisjoint(permissions.roles_of(policy, step)):
-        what = f"nodes run as it, and {step} may not act as it: no template of ours can be inserted"
-        todo = (
-            f"gcloud iam service-accounts add-iam-policy-binding {email} --member serviceAccount:{step} "
-            f"--role roles/iam.serviceAccountUser"
-        )
-        yield says.problem(email, what, todo)
+    if unknown := [each for each in policies if isinstance(each, Unknown)]:
+        yield says.unknown(email, unknown[0])
+        return
+    todo = (
+        f"gcloud iam service-accounts add-iam-policy-binding {email} --member serviceAccount:{step} "
+        f"--role roles/iam.serviceAccountUser"
+    )
+    yield says.problem(
+        email, f"nodes run as it, and {step} may not act as it: no template of ours can be inserted", todo
+    )

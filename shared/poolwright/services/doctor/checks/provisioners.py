@@ -69,30 +69,32 @@ def _policies(sight: Sight, project: str) -> Iterator[Finding]:
     if isinstance(policies, Unknown):
         yield says.unknown(project, policies)
         return
-    there = {(cluster.ref, name) for cluster in sight.clusters for name in _names(cluster)}
-    named = {}
+    known = [cluster for cluster in sight.clusters if not isinstance(cluster.inside.provisioners, Unknown)]
+    there = {(cluster.ref, name) for cluster in known for name in _names(cluster)}
+    named: set[tuple[ClusterRef, str]] = set()
     for policy in policies:
-        labels = policy.get("userLabels", {})
-        if _NAME in labels:
+        if _NAME in (labels := policy.get("userLabels", {})):
             ref = ClusterRef(project, labels.get(_LOCATION, ""), labels.get(_CLUSTER, ""))
-            named[ref, labels[_NAME]] = policy
-    unread = {cluster.ref for cluster in sight.clusters if isinstance(cluster.inside.provisioners, Unknown)}
-    ours = {cluster.ref for cluster in sight.clusters if cluster.ref.project == project}
-    for (ref, name), policy in sorted(named.items(), key=str):
-        where = f"alert policy {policy.get('displayName', policy['name'])}"
-        if ref in ours - unread and (ref, name) not in there:
-            what = f"it names NodeProvisioner {name}, which {ref.name} does not have"
-            yield says.warning(where, what, "Correct its user labels, or terraform apply module gpu-alerts")
-        elif policy.get("enabled") is False:
-            yield says.warning(where, "it is disabled", "gcloud monitoring policies update --enabled")
-        elif not policy.get("notificationChannels"):
-            yield says.problem(
-                where, "it has no notification channel: nobody hears of it", "terraform apply module gpu-alerts"
-            )
-    for ref, name in sorted(there - set(named)):
+            named.add((ref, labels[_NAME]))
+            is_known = ref in {cluster.ref for cluster in known}
+            yield from _policy(policy, "" if not is_known or (ref, labels[_NAME]) in there else ref.name)
+    for ref, name in sorted(there - named):
         if ref.project == project:
             what = "no alert policy names it: it is looked at by the tick alone"
             yield says.warning(f"{ref.name}/{name}", what, "Add it to module gpu-alerts (docs/provisioners.md)")
+
+
+def _policy(policy: Json, lacking: str) -> Iterator[Finding]:
+    """`lacking`: the cluster that does not have the provisioner which it names, empty where it does."""
+    where = f"alert policy {policy.get('displayName', policy['name'])}"
+    if lacking:
+        what = f"it names NodeProvisioner {policy['userLabels'][_NAME]}, which {lacking} does not have"
+        yield says.warning(where, what, "Correct its user labels, or terraform apply module gpu-alerts")
+    elif policy.get("enabled") is False:
+        yield says.warning(where, "it is disabled", f"gcloud monitoring policies update {policy['name']} --enabled")
+    elif not policy.get("notificationChannels"):
+        what = "it has no notification channel: nobody hears of it"
+        yield says.problem(where, what, "terraform apply module gpu-alerts")
 
 
 def _names(cluster: ClusterSeen) -> Iterator[str]:

@@ -148,7 +148,11 @@ def _may_publish(sight: Sight, topic: str, email: str) -> Iterator[Finding]:
     if isinstance(policy, Unknown):
         if not policy.absent:  # a topic that is not there was said to be
             yield says.unknown(topic, policy)
-    elif permissions.PUBLISH.isdisjoint(permissions.roles_of(policy, email)):
+    elif not permissions.PUBLISH.isdisjoint(permissions.roles_of(policy, email)):
+        return
+    elif isinstance(whole, Unknown):
+        yield says.unknown(topic, whole)
+    else:
         todo = (
             f"gcloud pubsub topics add-iam-policy-binding {topic} --project {sight.own} "
             f"--member serviceAccount:{email} --role roles/pubsub.publisher"
