@@ -19,12 +19,13 @@ A parked message keeps its data and attributes and gains `poolwright-*` attribut
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from flask import Request
 
-from poolwright import logs, metrics
+from poolwright import logs, metrics, traces
 from poolwright.events.envelope import Message, open_envelope
 from poolwright.verdicts import Busy, Irrelevant, Refused
 
@@ -53,20 +54,29 @@ def deliver(
             message = open_envelope(request.get_data(), headers)
         except Refused as refusal:
             return _refuse(refusal, data=request.get_data(), attributes={}, subscription="", function=function)
-        with logs.context(
-            message_id=message.id,
-            subscription=message.subscription,
-            delivery_attempt=str(message.delivery_attempt or ""),
+        with (
+            logs.context(
+                message_id=message.id,
+                subscription=message.subscription,
+                delivery_attempt=str(message.delivery_attempt or ""),
+            ),
+            ExitStack() as inside,
         ):
-            return _answer(message, function=function, decode=decode, handle=handle)
+            return _answer(message, inside, function=function, decode=decode, handle=handle)
 
 
 def _answer(
-    message: Message, *, function: str, decode: Callable[[Message], Event], handle: Callable[[Event], str]
+    message: Message,
+    inside: ExitStack,
+    *,
+    function: str,
+    decode: Callable[[Message], Event],
+    handle: Callable[[Event], str],
 ) -> Answer:
     level = logging.DEBUG
     try:
         event = decode(message)
+        inside.enter_context(_traced(message, function))  # what concerns nobody is most of it, and no step of anything
         level = logging.INFO  # it looked like ours: somebody may wonder why nothing came of it
         log.info("message %s: %s", message.id, handle(event))
         metrics.message(function, "handled")
@@ -87,11 +97,26 @@ def _answer(
             subscription=message.subscription,
             function=function,
         )
-    except Exception:
+    except Exception as error:
+        traces.failed(error)
         log.exception("message %s failed, Pub/Sub delivers it again", message.id)
         metrics.message(function, "failed")
         return "Failed, see the log.", 500
     return ACKNOWLEDGED
+
+
+@contextmanager
+def _traced(message: Message, function: str) -> Iterator[None]:
+    """Lines written inside belong to the message's span where there is one, else to the request's."""
+    handled = traces.handling(
+        message.attributes,
+        function=function,
+        message_id=message.id,
+        subscription=message.subscription,
+        attempt=message.delivery_attempt or 0,
+    )
+    with handled as span, logs.context({"traceparent": span} if span else None):
+        yield
 
 
 def _refuse(refusal: Refused, *, data: bytes, attributes: dict[str, str], subscription: str, function: str) -> Answer:

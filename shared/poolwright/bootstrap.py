@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from poolwright import traces
 from poolwright.services.ports import (
     Clock,
     CloudBuild,
@@ -73,44 +74,45 @@ class _LatePorts(Ports):
         if kind == "sqlite":
             from poolwright.adapters.sqlite_store import SqliteStore
 
-            return SqliteStore(where)
+            return traces.seen(SqliteStore(where), "store")
         from poolwright.adapters.firestore_store import FirestoreStore
 
-        return FirestoreStore(project=self._settings.project, database=where or "(default)")
+        return traces.seen(FirestoreStore(project=self._settings.project, database=where or "(default)"), "store")
 
     @cached_property
     def publisher(self) -> Publisher:
         from poolwright.adapters.pubsub import PubSub
 
-        return PubSub(self._access, project=self._settings.project)
+        return traces.seen(PubSub(self._access, project=self._settings.project), "pubsub", publishes=True)
 
     @cached_property
     def compute(self) -> Compute:
         from poolwright.adapters.compute import ComputeEngine
 
-        return ComputeEngine(self._access)
+        return traces.seen(ComputeEngine(self._access), "compute")
 
     @cached_property
     def gke(self) -> Gke:
-        return self._engine
+        return traces.seen(self._engine, "gke")
 
     @cached_property
     def cloud_build(self) -> CloudBuild:
         from poolwright.adapters.cloud_build import CloudBuildApi
 
-        return CloudBuildApi(self._access)
+        return traces.seen(CloudBuildApi(self._access), "cloud_build")
 
     @cached_property
     def monitoring(self) -> Monitoring:
         from poolwright.adapters.monitoring import CloudMonitoring
 
-        return CloudMonitoring(self._access)
+        return traces.seen(CloudMonitoring(self._access), "monitoring")
 
     @cached_property
     def clusters(self) -> Clusters:
         from poolwright.adapters.kubernetes import ControlPlanes
 
-        return ControlPlanes(self._engine.control_plane, token=self._access.token)
+        planes = ControlPlanes(self._engine.control_plane, token=self._access.token)
+        return traces.seen(planes, "kubernetes", opens="kubernetes")
 
     @cached_property
     def clock(self) -> Clock:
@@ -122,7 +124,7 @@ class _LatePorts(Ports):
     def webhook(self) -> Webhook:
         from poolwright.adapters.webhook import SlackWebhook
 
-        return SlackWebhook()
+        return traces.seen(SlackWebhook(), "webhook")
 
     @cached_property
     def _engine(self) -> KubernetesEngine:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from poolwright import traces
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_errors import READ_RETRY, TIMEOUT, translated
 
@@ -44,7 +45,7 @@ class PubSub:
 
     def _publish(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[str]:
         name = topic if "/" in topic else f"projects/{self._project}/topics/{topic}"
-        bodies = [{"data": data, "attributes": dict(attributes)} for data, attributes in messages]
+        bodies = [{"data": data, "attributes": traces.carried(attributes)} for data, attributes in messages]
         request = {"topic": name, "messages": bodies}
         answer = self._client.publish(request=request, retry=PUBLISH_RETRY, timeout=TIMEOUT)
         return [str(each) for each in answer.message_ids]

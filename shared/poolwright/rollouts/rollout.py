@@ -113,7 +113,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     `cause`: the id of the message that asked for the rollout; `commanded`: (publish time, message id) of the newest
     command obeyed, so that a late one is known as late; `obeyed`: the message ids of all, so that a repeat is known;
     `outbox`: records of transitions that are not told yet, `sequence` counts them; `moved`: when it last came to
-    another phase or wave, was paused or went on.
+    another phase or wave, was paused or went on; `trace`: of what began it.
     """
 
     id: str
@@ -147,6 +147,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     moved: float = 0
     outbox: tuple[Entry, ...] = ()
     sequence: int = 0
+    trace: str = ""
     schema: int = SCHEMA
 
     @property

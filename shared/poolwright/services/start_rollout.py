@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from poolwright import traces
 from poolwright.boot_images.image import BootImage
 from poolwright.rollouts import outbox, plan
 from poolwright.rollouts.rollout import Policy, Rollout, Target, encode
@@ -88,6 +91,7 @@ def store(ports: Ports, rollout: Rollout, *, what: str) -> str:
     rivals = [each for each in known if not each.finished and each.id != rollout.id]
     begun = [each.id for each in rivals if each.phase not in ("offered", "rolling back")]
     supersedes = "" if rollout.phase == "offered" or rollout.kind == "roll-back" else ", ".join(begun)
+    rollout = msgspec.structs.replace(rollout, trace=traces.current())
     noted = outbox.entered(
         rollout, now=rollout.created, cause=rollout.cause, what=what, requester=rollout.requester,
         why=f"supersedes {supersedes}" if supersedes else rollout.reason, after=outbox.place(rollout),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from poolwright import metrics
+from poolwright import metrics, traces
 from poolwright.environments import Environment
 from poolwright.events.tick import Tick
 from poolwright.events.work import ClusterWork, RetentionWork, Work
@@ -78,7 +78,8 @@ def _looks(environment: Environment) -> Iterator[Look]:
 def _rollouts(ports: Ports, environment: Environment) -> Iterator[Work]:
     for rollout in known_rollouts.tidied(ports, environment.name):
         if not rollout.settled and rollout.phase != "offered":
-            yield rollout_work(rollout.id, cause="tick")
+            with traces.following(rollout.trace):  # also where it waited for this tick
+                yield rollout_work(rollout.id, cause="tick")
 
 
 def _builds(ports: Ports, environment: Environment) -> Iterator[Work]:

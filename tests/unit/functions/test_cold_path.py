@@ -76,6 +76,27 @@ def test_a_step_that_finds_nothing_to_be_done_imports_no_more_than_the_store(tmp
     assert not libraries & {"yaml", "google", "grpc", "kubernetes", "requests", "aiohttp"}
 
 
+@pytest.mark.parametrize("exporter", ["", "console"])
+def test_opentelemetry_is_imported_for_a_step_where_an_exporter_is_named_and_else_not(
+    tmp_path: Path, exporter: str
+) -> None:
+    modules = imported_for(
+        "step",
+        push({"data": {"kind": "rollout", "rollout": "gone", "cause": "late"}, "attributes": {"traceparent": "00-x"}}),
+        POOLWRIGHT_PROJECT="p",
+        POOLWRIGHT_STORE=f"sqlite:{tmp_path / 'store.db'}",
+        OTEL_TRACES_EXPORTER=exporter,
+    )
+    assert ("opentelemetry" in {module.partition(".")[0] for module in modules}) == bool(exporter)
+
+
+def test_a_message_of_no_concern_imports_no_opentelemetry_whatever_is_named() -> None:
+    modules = imported_for(
+        "image_built", push("cloud-build-unrelated-working"), OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9"
+    )
+    assert "opentelemetry" not in {module.partition(".")[0] for module in modules}
+
+
 def test_an_old_tick_imports_nothing_heavy() -> None:
     old = push({"data": {}, "attributes": {}})
     old["message"]["publishTime"] = "2020-01-01T00:00:00Z"
