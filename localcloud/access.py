@@ -29,8 +29,14 @@ class Need:
     def __str__(self) -> str:
         return f"{self.permission} on {self.on}" if self.on else self.permission
 
+    @classmethod
+    def parse(cls, text: str) -> Need:
+        """As `str` says it."""
+        permission, _, on = text.partition(" on ")
+        return cls(permission, on)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, order=True)
 class Use:
     """An identity called a method (`images.Get`) and needed that for it."""
 
@@ -55,6 +61,10 @@ class Access:
     def grant(self, identity: str, needs: Iterable[Need]) -> None:
         """From now on the identity may do this and nothing else."""
         self._roles[identity] = frozenset(needs)
+
+    def shown(self) -> dict[str, Any]:
+        """What identities with a role needed and had not, by identity and method, as JSON."""
+        return {"uses": _by_method(self.uses), "denied": _by_method(self.denied), "unknown": sorted(self.unknown)}
 
     def check(self, authorization: str, *, host: str, method: str, params: dict[str, Any]) -> None:
         """PERMISSION_DENIED where the bearer's role lacks what the method asks for. A method that the table does not
@@ -103,6 +113,13 @@ def _values(found: Any, path: str) -> Iterator[Any]:
         first, _, rest = path.partition(".")
         if first in found:
             yield from _values(found[first], rest)
+
+
+def _by_method(uses: Iterable[Use]) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for use in sorted(set(uses)):
+        found.setdefault(use.identity, {}).setdefault(use.method, []).append(str(use.need))
+    return found
 
 
 def _denied(host: str, permission: str) -> GoogleError:

@@ -8,6 +8,8 @@ GET    /time      {"now": seconds since the epoch}, as the world has them
 POST   /time      in manual time alone: {"seconds": 5} pass
 POST   /faults    switch one on: {"method": "instance_group_managers.*", "status": "UNAVAILABLE", "every": 0.2}
 DELETE /faults    all is well again
+PUT    /roles     {identity: [permission, or "permission on RESOURCE"]}: from now on these may do that and nothing else
+GET    /roles     what those needed since: {"uses": {identity: {method: [...]}}, "denied": the same, "unknown": [...]}
 PUT    /tables/T  merge a JSON object into table T: `compute.stock`, `compute.rateQuotas`, `compute.timings`,
                   `localcloud.latency`, `gke.brokenImages`, `gke.failingNodes`, `gke.bakedImages`, `gke.podEnds`, ...
 """
@@ -22,6 +24,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from localcloud.access import Need
 from localcloud.calls import CallRecord
 from localcloud.faults import Fault
 from localcloud.world import World
@@ -37,21 +40,14 @@ class Control:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request; 400 with a sentence for what cannot be read."""
         what = (request.method, request.path)
-        if what == ("GET", "/calls"):
-            show = _brief if "brief" in request.query else asdict
-            return web.json_response([show(each) | {"mutating": each.mutating} for each in self._world.calls])
-        if what == ("GET", "/clusters"):
-            return web.json_response(self._clusters())
-        if what == ("GET", "/time"):
-            return web.json_response({"now": self._world.simulation.now()})
+        if request.method == "GET":
+            return self._shown(request)
         if what == ("POST", "/time"):
             if not self._world.simulation.manual:
                 return web.json_response({"error": "time passes by itself here"}, status=400)
             self._world.simulation.advance(float((await request.json())["seconds"]))
         elif what == ("DELETE", "/calls"):
             self._world.calls.clear()
-        elif what == ("GET", "/world"):
-            return web.json_response(self._world.dump())
         elif what == ("DELETE", "/faults"):
             self._world.faults.clear()
         elif what == ("POST", "/faults"):
@@ -59,14 +55,32 @@ class Control:
                 self._world.faults.add(msgspec.json.decode(await request.read(), type=Fault))
             except msgspec.MsgspecError as wrong:
                 return web.json_response({"error": f"no fault: {wrong}"}, status=400)
+        elif what == ("PUT", "/roles"):
+            for identity, needs in (await request.json()).items():
+                self._world.access.grant(identity, map(Need.parse, needs))
         elif request.method == "PUT" and request.path.startswith("/tables/"):
             name = request.path.removeprefix("/tables/")
             self._world.table(name).update(json.loads(await request.read()))
             self._world.tell("table.changed", name)
             self._world.keep()
         else:
-            return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)
+            return _nothing(request)
         return web.json_response({})
+
+    def _shown(self, request: web.BaseRequest) -> web.StreamResponse:
+        brief = _brief if "brief" in request.query else asdict
+        show: dict[str, Callable[[], Any]] = {
+            "/calls": lambda: [brief(each) | {"mutating": each.mutating} for each in self._world.calls],
+            "/clusters": self._clusters,
+            "/roles": self._world.access.shown,
+            "/time": lambda: {"now": self._world.simulation.now()},
+            "/world": self._world.dump,
+        }
+        return web.json_response(show[request.path]()) if request.path in show else _nothing(request)
+
+
+def _nothing(request: web.BaseRequest) -> web.Response:
+    return web.json_response({"error": f"no {request.method} {request.path} here"}, status=404)
 
 
 def _brief(call: CallRecord) -> dict[str, Any]:
