@@ -10,6 +10,7 @@ from google.cloud.monitoring_v3.types import AlertPolicy
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import ParseDict, ParseError
 
+from localcloud.deployment import SUBSCRIPTIONS
 from localcloud.expressions import Comparison, comparisons
 from localcloud.monitoring import filters
 from poolwright import metrics
@@ -37,7 +38,7 @@ WORDS = {
     "action": set(get_args(metrics.Action)),
     "outcome": set(get_args(metrics.Outcome)),
     "kind": set(get_args(metrics.ErrorKind)),
-    "function": {each.function for each in module.SUBSCRIPTIONS},
+    "function": {each.function for each in SUBSCRIPTIONS},
 }
 # Which aligners take which metrics: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#aligner
 ALIGNERS = {

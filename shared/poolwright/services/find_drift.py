@@ -53,7 +53,7 @@ def groups(ports: Ports, environment: Environment) -> Iterator[GroupWork]:
     seen = {each.group: each for each in drift.looked_at(ports, environment.name)}
     newest = _newest_templates(ports, environment.project) if current.run_id else {}
     now, drifting = ports.clock.now(), 0
-    on: Counter[metrics.On] = Counter(released=0, another=0, GKE=0)
+    on: Counter[metrics.On] = Counter({"released": 0, "another": 0, "GKE": 0})
     for member in fleet.look(ports, environment).members():
         raw, key = member.group, str(member.ref)
         if raw is None or left_alone(environment, member.pool):

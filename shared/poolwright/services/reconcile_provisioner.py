@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from poolwright import environments
+from poolwright import environments, metrics
 from poolwright.capacity import decision as rules
 from poolwright.capacity import status
 from poolwright.capacity.observation import Observation
@@ -30,6 +30,7 @@ from poolwright.services import (
     stockouts,
 )
 from poolwright.services.memory import Memory, load
+from poolwright.services.memory import key as memory_key
 from poolwright.services.observe_provisioner import Sight
 from poolwright.services.ports import Json, Kubernetes, Missing, Ports
 from poolwright.services.records import record
@@ -52,8 +53,10 @@ def handle(work: ProvisionerWork, ports: Ports) -> Done:
         raise Irrelevant(f"GKE knows no {ref}: it is gone, or the message was made up") from None
     everybody = kubernetes.provisioners()
     body = _object(everybody, ref, work.name)
-    key = f"{ref}/nodeProvisioners/{work.name}"
+    key = memory_key(ref, work.name)
     memory, states, mode = load(ports, key), state.read(kubernetes), environment.mode
+    if states.problem or states.suspended:
+        metrics.brake("cluster" if states.problem else "node", str(ref))
     try:
         provisioner = decode(body)
         mode = _mode(environment, provisioner)
@@ -150,10 +153,13 @@ class Step:
             memory, done = drain_nodes.go_on(hands, memory)
             if done.again or memory.drains != in_hand or not sight.seen.pending:  # a node more, or less, than was seen
                 self.page.tell(seen=sight.seen, memory=memory, at_work=done.sentence)
+                metrics.decision(self.key, "working")
                 return done
         if memory.growth is not None:
+            metrics.decision(self.key, "working")
             return self._grow(memory, sight, None)
         decision = self._decide(memory, sight)
+        metrics.decision(self.key, "suspended" if self.states.problem else self._action(decision, sight, memory))
         if self.states.problem and not isinstance(decision, rules.Shrink):  # a node's own word wins over the cluster's
             self.page.tell(seen=sight.seen, memory=memory, decision=decision)
             return Done(f"{self.provisioner.name} begins nothing: {self.states.problem}")
@@ -170,6 +176,7 @@ class Step:
         """Decide and record, and do nothing; in mode offer the status says what would be done."""
         sight = sight.refusing(stockouts.refusals(memory, now=self.ports.clock.now()))
         decision = self._decide(memory, sight)
+        metrics.decision(self.key, self._action(decision, sight, memory))
         self.page.tell(seen=sight.seen, memory=memory, decision=decision)
         if isinstance(decision, rules.Hold):
             return Done(f"{self.key} holds: {decision.reason}; mode is {self.mode}")
@@ -190,6 +197,15 @@ class Step:
             at_once=drain_nodes.at_once(self.environment),
         )
 
+    def _action(self, decision: rules.Decision, sight: Sight, memory: Memory) -> metrics.Action:
+        """The decision in a word."""
+        if isinstance(decision, rules.Grow):
+            return "grow"
+        if isinstance(decision, rules.Shrink):
+            return "shrink"
+        dry = stockouts.refusals(memory, now=self.ports.clock.now())
+        return "short" if dry and any(sight.seen.pending) else "hold"
+
     def _grow(self, memory: Memory, sight: Sight, decision: rules.Grow | None) -> Done:
         memory, done = growing.go_on(self.ports, self.environment, sight, memory, key=self.key, cause=self.cause)
         self.page.tell(seen=sight.seen, memory=memory, decision=decision, at_work="" if decision else done.sentence)
@@ -202,6 +218,7 @@ def _refuse(
     if page.mode == "observe":
         record(page.ports, kind="capacity", subject=key, what="refused", why=refusal, environment=environment.name)
     page.tell(seen=None, refusal=refusal, reason=reason)
+    metrics.decision(key, "refused")
     closed_nodes.let_go(page.ports, environment, page.kubernetes, key=key, memory=memory, why=refusal)
     return Done(f"{key} is refused: {refusal}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from logging import getLogger
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import functions_framework
 import pytest
@@ -48,5 +49,9 @@ def serve(backstage: Backstage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
     """The log lines for people written since the last call; each, like those that only count, must be JSON."""
-    read = lambda: (json.loads(line) for line in capsys.readouterr().out.splitlines())  # noqa: E731
-    return lambda: [line for line in read() if "metric" not in line]
+
+    def read() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [line for line in lines if "metric" not in line]
+
+    return read
