@@ -41,7 +41,7 @@ class Groups:
             raise refusals.already_exists(path)
         if "targetSize" not in body:
             raise refusals.required("resource.targetSize")
-        group: Resource = {key: copy.deepcopy(body[key]) for key in KEPT if key in body}
+        group: Resource = {key: copy.deepcopy(body[key]) for key in KEPT if body.get(key) not in (None, {})}
         group["targetSize"] = self._size(body["targetSize"], "resource.targetSize")
         group.setdefault("baseInstanceName", name[:58].rstrip("-"))
         group["instanceLifecyclePolicy"] = LIFECYCLE | group.get("instanceLifecyclePolicy", {})

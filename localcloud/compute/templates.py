@@ -81,7 +81,12 @@ class Templates:
         return self._operations.begin("delete", path, effect="template.delete", args=[path])
 
     def _path(self, call: Call) -> str:
-        return f"{self._places.scope(call.params)}/instanceTemplates/{call.params['instanceTemplate']}"
+        """Named, or by its id, as terraform asks for it: no name is a number."""
+        scope, asked = self._places.scope(call.params), call.params["instanceTemplate"]
+        if asked.isdecimal():
+            found = self._resources.within(scope, "instanceTemplates")
+            asked = next((each["name"] for each in found if each["id"] == asked), asked)
+        return f"{scope}/instanceTemplates/{asked}"
 
     def _delete(self, path: str) -> None:
         self._refuse_if_used(path)

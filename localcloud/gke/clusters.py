@@ -21,7 +21,7 @@ Json = dict[str, Any]
 OUTPUT_ONLY = {
     "selfLink", "endpoint", "status", "statusMessage", "currentMasterVersion", "currentNodeVersion", "createTime",
     "instanceGroupUrls", "currentNodeCount", "id", "etag", "zone", "location", "nodePools", "nodeConfig",
-    "initialNodeCount", "initialClusterVersion", "masterAuth",
+    "initialClusterVersion", "masterAuth",
 }  # fmt: skip
 
 
@@ -138,6 +138,11 @@ def new_cluster(body: Json, target: Target, state: State) -> Json:
     }  # fmt: skip
     cluster["network"] = str(cluster["network"]).rpartition("/")[2]
     cluster["subnetwork"] = str(cluster["subnetwork"]).rpartition("/")[2]
+    region = "-".join(target.location.split("-")[:2])
+    cluster["networkConfig"] = dict(given.get("networkConfig") or {}) | {
+        "network": f"projects/{target.project}/global/networks/{cluster['network']}",
+        "subnetwork": f"projects/{target.project}/regions/{region}/subnetworks/{cluster['subnetwork']}",
+    }
     cluster["ipAllocationPolicy"] = {
         "useIpAliases": True,
         "clusterIpv4CidrBlock": cluster["clusterIpv4Cidr"],

@@ -32,6 +32,17 @@ def test_a_client_that_waits_gets_a_stable_group(fast: Cloud) -> None:
     assert [(each.current_action, each.instance_status) for each in listed] == [("NONE", "RUNNING")] * 2
 
 
+def test_an_empty_message_that_was_sent_does_not_come_back(cloud: Cloud) -> None:
+    body = {
+        "name": "plain",
+        "targetSize": 0,
+        "instanceTemplate": "global/instanceTemplates/small",
+        "resourcePolicies": {},
+    }
+    assert cloud.raw("POST", PATH, body)[0] == 200
+    assert "resourcePolicies" not in cloud.raw("GET", f"{PATH}/plain")[1]
+
+
 def test_a_group_counts_what_its_members_do(cloud: Cloud) -> None:
     cloud.group("pool", 2)
     young = cloud.shown("pool")

@@ -30,6 +30,14 @@ def test_a_template_comes_back_as_given_with_what_google_adds(cloud: Cloud) -> N
     assert got.properties.network_interfaces[0].network.endswith(f"/projects/{PROJECT}/global/networks/default")
 
 
+def test_a_template_is_found_by_its_id_too_as_terraform_asks_for_it(cloud: Cloud) -> None:
+    insert(cloud, "numbered")
+    number = cloud.templates.get(project=PROJECT, instance_template="numbered").id
+    assert cloud.templates.get(project=PROJECT, instance_template=str(number)).name == "numbered"
+    with pytest.raises(exceptions.NotFound):
+        cloud.templates.get(project=PROJECT, instance_template=str(number + 1))
+
+
 def test_a_name_is_refused_in_googles_words(cloud: Cloud) -> None:
     with pytest.raises(exceptions.BadRequest, match=r"Invalid value for field 'resource.name': 'Bad_Name'. Must be a"):
         insert(cloud, "Bad_Name")

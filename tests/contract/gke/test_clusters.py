@@ -32,7 +32,9 @@ def test_a_cluster_is_made_in_an_operation_and_runs_with_a_control_plane(stage: 
     assert not finished.error.message
     cluster = stage.remote.get_cluster(name=f"{LOCATION}/clusters/fresh")
     assert cluster.status.name == "RUNNING"
-    assert cluster.current_node_count == 2
+    assert cluster.current_node_count == cluster.initial_node_count == 2
+    assert cluster.network_config.network == f"projects/{PROJECT}/global/networks/default"
+    assert cluster.network_config.subnetwork == f"projects/{PROJECT}/regions/us-central1/subnetworks/default"
     assert cluster.endpoint.startswith("127.0.0.1:")
     assert b"BEGIN CERTIFICATE" in base64.b64decode(cluster.master_auth.cluster_ca_certificate)
     assert [pool.name for pool in cluster.node_pools] == ["default-pool"]
