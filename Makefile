@@ -23,7 +23,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -70,6 +70,9 @@ setup: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## Make the virtual environments
 demo: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Play the whole story on a local Google Cloud
 	@$(RUN) -m localcloud.demo --archive $(ARCHIVE) --python $(FUNCTIONS_VENV)/bin/python $(DEMO_OPTIONS)
 
+rehearsal: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## A local Google Cloud to go through docs/deploy.md on, until Ctrl-C
+	@$(RUN) -m localcloud.rehearsal
+
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
 	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes" $(TESTS)
 
@@ -83,7 +86,8 @@ test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real c
 	@$(RUN) -m pytest -q -n 0 -m kubernetes $(TESTS)
 
 # apt-get install packer containerd docker-registry skopeo umoci openssh-server sudo shellcheck shfmt
-test-packer: $(VENV)/.done ## The boot image on a real packer, containerd and registry (needs root; Debian has the programs)
+test-packer: $(VENV)/.done ## The boot image on real packers, containerd and registry (make packer; needs root and Debian's programs)
+	@test -e build/packer/.done || { echo "build/packer is missing: run make packer" >&2; exit 1; }
 	@$(RUN) -m pytest -q -n 0 -m packer $(or $(TESTS),tests/packer)
 
 test-terraform: $(VENV)/.done ## The Terraform modules (more of them with terraform, Go and tflint)
@@ -121,6 +125,8 @@ docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/doc
 docs-serve: $(DOCS_VENV)/.done $(MERMAID) ## The site on loopback, built anew at each change
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs serve
 
+packer: build/packer/.done ## The packer and the plugin that builds of boot images use, for tests (needs Go; three minutes, once)
+
 bench: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## Every figure, with its baseline
 	@$(RUN) -m bench
 
@@ -144,6 +150,17 @@ build/tflint: tools/tflint/go.mod tools/tflint/go.sum
 	@command -v go >/dev/null || { echo "make tflint needs Go (https://go.dev/doc/install)" >&2; exit 1; }
 	@echo "building tflint; this takes minutes, once"
 	@cd tools/tflint && CGO_ENABLED=0 go build -trimpath -o ../../$@ github.com/terraform-linters/tflint
+
+build/packer/.done: tools/packer/go.mod tools/packer/go.sum
+	@command -v go >/dev/null || { echo "make packer needs Go (https://go.dev/doc/install)" >&2; exit 1; }
+	@echo "building packer; this takes minutes, once"
+	@cd tools/packer && CGO_ENABLED=0 go build -trimpath -o ../../$(@D)/packer -ldflags "-s -w" github.com/hashicorp/packer
+	@cd tools/packer && CGO_ENABLED=0 go build -trimpath -o ../../$(@D)/googlecompute \
+		-ldflags "-s -w -X github.com/hashicorp/packer-plugin-googlecompute/version.VersionPrerelease=" \
+		github.com/hashicorp/packer-plugin-googlecompute
+	@export CHECKPOINT_DISABLE=1 PACKER_CONFIG_DIR=$(@D) PACKER_PLUGIN_PATH=$(@D)/plugins; \
+		$(@D)/packer plugins install --path $(@D)/googlecompute github.com/hashicorp/googlecompute >/dev/null
+	@touch $@
 
 $(ARCHIVE): $(VENV)/.done $(SOURCES) requirements.txt tools/package.py
 	@$(RUN) tools/package.py $@ >/dev/null

@@ -21,6 +21,7 @@ from localcloud.world import World
 
 HOST = "storage.googleapis.com"
 _BUCKETS = re.compile(r"/storage/v1/b(?:/([^/]+))?")
+_OBJECTS = re.compile(r"/storage/v1/b/([^/]+)/o")
 _OBJECT = re.compile(r"/storage/v1/b/([^/]+)/o/(.+)")
 _UPLOAD = re.compile(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o")
 Json = dict[str, Any]
@@ -35,12 +36,14 @@ class Storage:
         self._logs = logs
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Buckets: insert, get. Objects: insert, get, get of the media."""
+        """Buckets: insert, get. Objects: insert, list by prefix, get, get of the media."""
         path = request.path_qs.partition("?")[0]
         if found := _BUCKETS.fullmatch(path):
             return await self._bucket(request, found[1])
         if found := _UPLOAD.fullmatch(path):
             return await self._put(request, found[1])
+        if (found := _OBJECTS.fullmatch(path)) and request.method == "GET":
+            return self._list(found[1], request.query.get("prefix", ""))
         if found := _OBJECT.fullmatch(path):
             return self._get(request, found[1], unquote(found[2]))
         return await self._logs(request)
@@ -78,13 +81,24 @@ class Storage:
         self._world.keep()
         return web.json_response(found)
 
+    def _list(self, bucket: str, prefix: str) -> web.StreamResponse:
+        if bucket not in self._world.table("storage.buckets"):
+            return _no_bucket()
+        stored = self._world.table("storage.objects")
+        items = [_shown(each) for name, each in sorted(stored.items()) if name.startswith(f"{bucket}/{prefix}")]
+        return web.json_response({"kind": "storage#objects", "items": items} if items else {"kind": "storage#objects"})
+
     def _get(self, request: web.BaseRequest, bucket: str, name: str) -> web.StreamResponse:
         found = self._world.table("storage.objects").get(f"{bucket}/{name}")
         if request.method != "GET" or found is None:
             return _refused(404, "notFound", f"No such object: {bucket}/{name}")
         if request.query.get("alt") == "media":
             return web.Response(body=base64.b64decode(found["_media"]))
-        return web.json_response({key: value for key, value in found.items() if not key.startswith("_")})
+        return web.json_response(_shown(found))
+
+
+def _shown(stored: Json) -> Json:
+    return {key: value for key, value in stored.items() if not key.startswith("_")}
 
 
 def _parts(content_type: str, body: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import deployment
-from localcloud.rehearsal import terraform
+from localcloud.rehearsal import modules
 from localcloud.rehearsal.place import FOLDER, MANIFEST, ROOT
 
 WORLD = ROOT / "localcloud" / "worlds" / "rehearsal.yaml"
@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _served(state: Path, speed: float) -> Iterator[dict[str, Any]]:
+    modules.stop()  # what an earlier rehearsal has left
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     arguments = ["--state", str(state), "--speed", str(speed), "--pubsub", "embedded", "--firestore", "embedded"]
@@ -45,7 +46,7 @@ def _served(state: Path, speed: float) -> Iterator[dict[str, Any]]:
     try:
         yield manifest
     finally:
-        terraform.stop()
+        modules.stop()
         process.terminate()
         process.wait(30)
 
