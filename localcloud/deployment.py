@@ -49,6 +49,7 @@ SUBSCRIPTIONS = (
     Subscription("notify", "notifications", "notify"),
 )
 FUNCTIONS = tuple(sorted({each.function for each in SUBSCRIPTIONS}))
+STATUS_PAGE = "status_page"  # which no subscription wakes: people ask it
 
 
 def identity(function: str, project: str) -> str:

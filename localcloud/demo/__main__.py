@@ -10,7 +10,7 @@ from pathlib import Path
 from localcloud.demo.screen import Screen
 from localcloud.demo.stage import Options, Stage, stage
 from localcloud.demo.story import PATIENCE_SECONDS, TooLong
-from localcloud.deployment import SUBSCRIPTIONS
+from localcloud.deployment import STATUS_PAGE, SUBSCRIPTIONS
 from localcloud.worldfile import WorldFileError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,9 @@ def _fresh(folder: Path) -> Path:
 
 
 def _keep(running: Stage, screen: Screen) -> None:
-    """Leave all running, and say how to look around."""
+    """Leave all running, the status page too, and say how to look around."""
+    running.deployment.start([STATUS_PAGE])
+    page = running.deployment.functions[STATUS_PAGE].url
     path = running.folder / "env.sh"
     env = {**running.manifest["env"], "POOLWRIGHT_ENVIRONMENTS": str(running.folder / "environments")}
     lines = [f"export {name}='{value}'" for name, value in sorted(env.items())]
@@ -63,7 +65,7 @@ def _keep(running: Stage, screen: Screen) -> None:
     cluster = running.story.world.clusters[0]
     context = running.story.cloud.context(cluster.name)
     screen.console.print(
-        f"\n[bold]It goes on running.[/] In another terminal:\n\n"
+        f"\n[bold]It goes on running.[/] The status page: {page}\n\nIn another terminal:\n\n"
         f"  source {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n"
         "  .venv/bin/poolwright status\n"
         "  gcloud compute instance-groups managed list\n"
