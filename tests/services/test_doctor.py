@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,119 +12,38 @@ import pytest
 import yaml
 
 from localcloud import deployed, resource_manager, service_usage
-from localcloud.deployment import DEAD_LETTERS, FINISHED, FUNCTIONS, SUBSCRIPTIONS
-from localcloud.faults import Fault
-from localcloud.stack import Stack
-from localcloud.world import World
+from localcloud.deployment import DEAD_LETTERS
 from poolwright.adapters.clock import SystemClock
 from poolwright.cli.app import run
-from poolwright.services.doctor import permissions
 from poolwright.services.doctor.examine import CHECKS
-from tests.chaos.ground import _end_connections
-from tests.chaos.harness import EventLoop
-
-Json = dict[str, Any]
-Change = Callable[["Deployment"], Any]
-WORLD = Path(__file__).resolve().parents[2] / "localcloud" / "worlds" / "small.yaml"
-PROJECT, NUMBER = "acme-gpu", "314159265358"
-SERVING = f"projects/{PROJECT}/locations/us-central1/clusters/serving"
-TRAINING = f"projects/{PROJECT}/locations/us-east4/clusters/training"
-STEP = f"poolwright-step@{PROJECT}.iam.gserviceaccount.com"
-NODES = f"{NUMBER}-compute@developer.gserviceaccount.com"
-JOB = f"projects/{PROJECT}/locations/us-central1/jobs/poolwright-tick"
-PROVISIONERS = "nodeprovisioners.compute.poolwright.dev"
-ENVIRONMENT: Json = {
-    "name": "demo",
-    "project": PROJECT,
-    "mode": "act",
-    "clusters": [{"name": "serving", "location": "us-central1"}, {"name": "training", "location": "us-east4"}],
-    "buildServiceAccount": f"image-builder@{PROJECT}.iam.gserviceaccount.com",
-}
-IMAGE: Json = {
-    "name": "poolwright-demo-1",
-    "family": "poolwright-demo",
-    "diskSizeGb": "100",
-    "architecture": "X86_64",
-    "guestOsFeatures": [{"type": "UEFI_COMPATIBLE"}],
-    "labels": {
-        "poolwright-environment": "demo",
-        "poolwright-run-id": "1",
-        "poolwright-source-image": "gke-1335-gke1080000-cos-121-18867-199-88-c-pre",
-    },
-}
-
-
-class Deployment:
-    """A stand-in with all that Terraform makes, put back to that before each test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.loop = EventLoop()
-        self.stack = self.loop.call(
-            lambda: Stack(
-                folder=folder, state=WORLD, manual=True, pubsub="embedded", firestore="embedded", deliver=_take
-            )
-        )
-        self.env = dict(self.loop.run(self.stack.start()).env)
-        del self.env["GOOGLE_APPLICATION_CREDENTIALS"]
-        self.loop.call(self._deploy)
-        self._beginning = self.loop.call(lambda: copy.deepcopy(self.world.tables))
-
-    @property
-    def world(self) -> World:
-        """What a test may change, in the stand-in's own thread."""
-        return self.stack.world
-
-    def go_back(self) -> None:
-        """Everything as Terraform left it."""
-        self.loop.call(self._go_back)
-
-    def close(self) -> None:
-        """End it."""
-        self.loop.run(self.stack.stop())
-        self.loop.run(_end_connections())
-        self.loop.stop()
-
-    def _go_back(self) -> None:
-        self.world.tables.clear()
-        self.world.tables.update(copy.deepcopy(self._beginning))
-        self.world.faults.clear()
-        self.world.calls.clear()
-        planes = self.stack.gke.planes
-        planes.apis.clear()
-        for cluster in self.stack.gke.state.clusters.values():
-            planes.start(cluster)
-
-    def _deploy(self) -> None:
-        pubsub = self.stack.pubsub
-        assert pubsub is not None
-        for topic in sorted({each.topic for each in SUBSCRIPTIONS} | {DEAD_LETTERS}):
-            pubsub.create_topic(topic)
-        dead_letters = {"deadLetterTopic": f"projects/{PROJECT}/topics/{DEAD_LETTERS}", "maxDeliveryAttempts": 20}
-        pubsub.create_subscription(DEAD_LETTERS, topic=DEAD_LETTERS, expirationPolicy={})
-        for each in SUBSCRIPTIONS:
-            pubsub.create_subscription(
-                each.name, topic=each.topic, ackDeadlineSeconds=90, expirationPolicy={}, filter=each.filter,
-                retryPolicy={"minimumBackoff": "10s", "maximumBackoff": "600s"}, deadLetterPolicy=dead_letters,
-                pushConfig={
-                    "pushEndpoint": url(each.function), "oidcToken": {"serviceAccountEmail": f"push@{PROJECT}.example"},
-                },
-            )  # fmt: skip
-        rows = deployed.tables(
-            project=PROJECT, number=NUMBER, region="us-central1", urls={each: url(each) for each in FUNCTIONS},
-            permissions=permissions.FUNCTIONS,
-        )  # fmt: skip
-        for table, each in rows.items():
-            self.world.table(table).update(each)
-        self.stack.compute.insert_image(IMAGE)
-        self.world.simulation.advance(120)
-
-
-async def _take(subscription: Json, message: Json, attempt: int) -> bool:
-    return True
-
-
-def url(function: str) -> str:
-    return f"https://poolwright-{function.replace('_', '-')}-abc-uc.a.run.app"
+from tests.services.whole_deployment import (
+    ENVIRONMENT,
+    JOB,
+    NODES,
+    PROJECT,
+    PROVISIONERS,
+    SERVING,
+    STEP,
+    Change,
+    Deployment,
+    Json,
+    alert,
+    autoscaled,
+    dead_letter,
+    image,
+    in_cluster,
+    in_pool,
+    in_provisioner,
+    in_subscription,
+    put,
+    refuse,
+    silence,
+    undefined,
+    url,
+    without,
+    without_alert,
+    without_policy_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,121 +88,7 @@ def test_where_all_is_well_it_finds_nothing(doctor: Any) -> None:
 # One thing is wrong
 
 
-def sub(deployment: Deployment, name: str) -> Json:
-    found: Json = deployment.world.table("pubsub.subscriptions")[f"projects/{PROJECT}/subscriptions/{name}"]
-    return found
-
-
-def without(table: str, key: str) -> Change:
-    return lambda it: it.world.table(table).pop(key)
-
-
-def put(table: str, **rows: Any) -> Change:
-    return lambda it: it.world.table(table).update(rows)
-
-
-def in_subscription(name: str, **fields: Any) -> Change:
-    """None takes a field away."""
-
-    def change(it: Deployment) -> None:
-        found = sub(it, name)
-        found.update({key: value for key, value in fields.items() if value is not None})
-        for key in (key for key, value in fields.items() if value is None):
-            del found[key]
-
-    return change
-
-
-def in_cluster(path: str, **fields: Any) -> Change:
-    return lambda it: it.stack.gke.state.clusters[path].update(fields)
-
-
-def in_pool(name: str, **config: Any) -> Change:
-    def change(it: Deployment) -> None:
-        for path, pool in it.stack.gke.state.pools.items():
-            if path.endswith(f"/nodePools/{name}"):
-                pool["config"].update(config)
-
-    return change
-
-
-def autoscaled(name: str) -> Change:
-    def change(it: Deployment) -> None:
-        for path, pool in it.stack.gke.state.pools.items():
-            if path.endswith(f"/nodePools/{name}"):
-                pool["autoscaling"] = {"enabled": True, "maxNodeCount": 3}
-
-    return change
-
-
-def without_policy_of(email: str) -> Change:
-    """Nobody has a role by whom `email` is."""
-
-    def change(it: Deployment) -> None:
-        policy = it.world.table(resource_manager.POLICIES)[PROJECT]
-        for binding in policy["bindings"]:
-            binding["members"] = [each for each in binding["members"] if email not in each]
-
-    return change
-
-
-def in_provisioner(name: str, path: str, **spec: Any) -> Change:
-    def change(it: Deployment) -> None:
-        it.stack.gke.clusters[path].patch(PROVISIONERS, name, {"spec": spec})
-
-    return change
-
-
-def undefined(it: Deployment) -> None:
-    """`training` knows no NodeProvisioner."""
-    api = it.stack.gke.clusters[TRAINING]
-    api.delete("customresourcedefinitions.apiextensions.k8s.io", PROVISIONERS)
-    it.world.simulation.advance(1)
-    api.reconcile()
-    without_alert("h100 busy")(it)
-
-
-def dead_letter(it: Deployment) -> None:
-    it.world.publish(DEAD_LETTERS, b"{}", {})
-    it.world.simulation.advance(120)
-
-
-def alert(**fields: Any) -> Change:
-    """Changes the policy `l4 busy`."""
-
-    def change(it: Deployment) -> None:
-        policies = it.world.table("monitoring.alertPolicies").values()
-        next(each for each in policies if each["displayName"] == "l4 busy").update(fields)
-
-    return change
-
-
-def without_alert(name: str) -> Change:
-    def change(it: Deployment) -> None:
-        policies = it.world.table("monitoring.alertPolicies")
-        del policies[next(key for key, each in policies.items() if each["displayName"] == name)]
-
-    return change
-
-
-def image(**fields: Any) -> Change:
-    def change(it: Deployment) -> None:
-        it.world.table("compute.images")[f"projects/{PROJECT}/global/images/{IMAGE['name']}"].update(fields)
-
-    return change
-
-
-def silence(it: Deployment) -> None:
-    """No sample of a GPU in `serving` is younger than an hour."""
-    for each in it.world.table("monitoring.timeSeries").values():
-        if each["resource"]["labels"].get("cluster_name") == "serving":
-            each["points"] = [[start - 3600, end - 3600, value] for start, end, value in each["points"]]
-
-
-def refuse(it: Deployment, method: str) -> None:
-    it.world.faults.add(Fault(method=method, status="PERMISSION_DENIED", message="not you"))
-
-
+REFERENCE = {"cluster": "serving", "machineType": "g2-standard-8", "zone": "us-east4-a"}
 GONE = {"name": "gone", "location": "us-central1"}
 PRIVATE = {"ipEndpointsConfig": {"enabled": True, "enablePublicEndpoint": False}}
 FENCED = {
@@ -294,46 +98,178 @@ FENCED = {
     }
 }  # fmt: skip
 FAULTS: list[tuple[str, str, str, str, Change]] = [
-    ("APIs", "problem", PROJECT, "not enabled: container.googleapis.com", put(service_usage.TABLE, **{"container.googleapis.com": "DISABLED"})),
-    ("IAM", "warning", PROJECT, "you lack pubsub.topics.publish", put(resource_manager.LACKING, **{"pubsub.topics.publish": True})),
-    ("IAM", "problem", PROJECT, f"function step ({STEP}) lacks compute.images.useReadOnly", without_policy_of(STEP)),
+    (
+        "APIs",
+        "problem",
+        PROJECT,
+        "not enabled: container.googleapis.com",
+        put(service_usage.TABLE, **{"container.googleapis.com": "DISABLED"}),
+    ),
+    (
+        "IAM",
+        "warning",
+        PROJECT,
+        "you lack pubsub.topics.publish",
+        put(resource_manager.LACKING, **{"pubsub.topics.publish": True}),
+    ),
+    ("IAM", "problem", PROJECT, f"function step ({STEP}) lacks compute.disks.create", without_policy_of(STEP)),
     ("IAM", "problem", NODES, f"{STEP} may not act as it", without(deployed.ACCOUNTS, NODES)),
-    ("network path", "problem", "serving", "no public address", in_cluster(SERVING, controlPlaneEndpointsConfig=PRIVATE)),
-    ("network path", "problem", "serving", "only authorized networks may reach it (10.0.0.0/8)", in_cluster(SERVING, controlPlaneEndpointsConfig=FENCED)),
+    (
+        "network path",
+        "problem",
+        "serving",
+        "no public address",
+        in_cluster(SERVING, controlPlaneEndpointsConfig=PRIVATE),
+    ),
+    (
+        "network path",
+        "problem",
+        "serving",
+        "only authorized networks may reach it (10.0.0.0/8)",
+        in_cluster(SERVING, controlPlaneEndpointsConfig=FENCED),
+    ),
     ("network path", "problem", "serving", "does not answer from here", in_cluster(SERVING, endpoint="127.0.0.1:9")),
-    ("image policy", "problem", PROJECT, "no boot image can be built", put(deployed.CONSTRAINTS, **{"compute.trustedImageProjects": {"rules": [{"values": {"allowedValues": ["is:projects/debian-cloud"]}}]}})),
+    (
+        "image policy",
+        "problem",
+        PROJECT,
+        "no boot image can be built",
+        put(
+            deployed.CONSTRAINTS,
+            **{
+                "compute.trustedImageProjects": {"rules": [{"values": {"allowedValues": ["is:projects/debian-cloud"]}}]}
+            },
+        ),
+    ),
     ("image policy", "problem", "demo", "is FAILED, not READY", image(status="FAILED")),
     ("image policy", "warning", "demo", "UEFI_COMPATIBLE", image(guestOsFeatures=[])),
     ("image policy", "warning", "serving/l4", "image type is CUSTOM", in_pool("l4", imageType="CUSTOM")),
     ("subscriptions", "problem", "work", "no such topic", without("pubsub.topics", f"projects/{PROJECT}/topics/work")),
-    ("subscriptions", "problem", "work", "no subscription pushes", without("pubsub.subscriptions", f"projects/{PROJECT}/subscriptions/step")),
+    (
+        "subscriptions",
+        "problem",
+        "work",
+        "no subscription pushes",
+        without("pubsub.subscriptions", f"projects/{PROJECT}/subscriptions/step"),
+    ),
     ("subscriptions", "problem", "step", "expires", in_subscription("step", expirationPolicy={"ttl": "2678400s"})),
     ("subscriptions", "problem", "step", "messages come twice", in_subscription("step", ackDeadlineSeconds=60)),
     ("subscriptions", "warning", "step", "no backoff", in_subscription("step", retryPolicy=None)),
     ("subscriptions", "problem", "step", "no dead-letter topic", in_subscription("step", deadLetterPolicy=None)),
-    ("subscriptions", "problem", "step", "pushes as nobody", in_subscription("step", pushConfig={"pushEndpoint": url("step")})),
-    ("subscriptions", "problem", "step", "its filter lets not everything pass", in_subscription("step", filter='attributes.kind = "a"')),
-    ("subscriptions", "problem", "image-built", "does not let FAILURE, ", in_subscription("image-built", filter='attributes.status = "SUCCESS"')),
+    (
+        "subscriptions",
+        "problem",
+        "step",
+        "pushes as nobody",
+        in_subscription("step", pushConfig={"pushEndpoint": url("step")}),
+    ),
+    (
+        "subscriptions",
+        "problem",
+        "step",
+        "its filter lets not everything pass",
+        in_subscription("step", filter='attributes.kind = "a"'),
+    ),
+    (
+        "subscriptions",
+        "problem",
+        "image-built",
+        "does not let FAILURE, ",
+        in_subscription("image-built", filter='attributes.status = "SUCCESS"'),
+    ),
     ("subscriptions", "warning", "image-built", "no filter", in_subscription("image-built", filter="")),
-    ("subscriptions", "problem", "step", "is not function step", in_subscription("step", pushConfig={"pushEndpoint": url("tick"), "oidcToken": {"serviceAccountEmail": "a@b"}})),
+    (
+        "subscriptions",
+        "problem",
+        "step",
+        "is not function step",
+        in_subscription("step", pushConfig={"pushEndpoint": url("tick"), "oidcToken": {"serviceAccountEmail": "a@b"}}),
+    ),
     ("subscriptions", "problem", "step", "it is RESOURCE_ERROR", in_subscription("step", state="RESOURCE_ERROR")),
-    ("subscriptions", "problem", DEAD_LETTERS, "dead letters are lost", without("pubsub.subscriptions", f"projects/{PROJECT}/subscriptions/{DEAD_LETTERS}")),
+    (
+        "subscriptions",
+        "problem",
+        DEAD_LETTERS,
+        "dead letters are lost",
+        without("pubsub.subscriptions", f"projects/{PROJECT}/subscriptions/{DEAD_LETTERS}"),
+    ),
     ("subscriptions", "warning", DEAD_LETTERS, "1 dead letter waits", dead_letter),
-    ("subscriptions", "problem", "gpu-alerts", "gcp-sa-monitoring-notification.iam.gserviceaccount.com may not publish", without_policy_of("gcp-sa-monitoring-notification")),
-    ("subscriptions", "problem", DEAD_LETTERS, "gcp-sa-pubsub.iam.gserviceaccount.com may not publish", without_policy_of("gcp-sa-pubsub")),
+    (
+        "subscriptions",
+        "problem",
+        "gpu-alerts",
+        "gcp-sa-monitoring-notification.iam.gserviceaccount.com may not publish",
+        without_policy_of("gcp-sa-monitoring-notification"),
+    ),
+    (
+        "subscriptions",
+        "problem",
+        DEAD_LETTERS,
+        "gcp-sa-pubsub.iam.gserviceaccount.com may not publish",
+        without_policy_of("gcp-sa-pubsub"),
+    ),
+    (
+        "subscriptions",
+        "warning",
+        "serving",
+        "it sends no notifications",
+        in_cluster(SERVING, notificationConfig={"pubsub": {"enabled": False}}),
+    ),
     ("ticks", "problem", "scheduler", "no job publishes", without(deployed.JOBS, JOB)),
-    ("ticks", "problem", "scheduler", "is PAUSED", lambda it: it.world.table(deployed.JOBS)[JOB].update(state="PAUSED")),
+    (
+        "ticks",
+        "problem",
+        "scheduler",
+        "is PAUSED",
+        lambda it: it.world.table(deployed.JOBS)[JOB].update(state="PAUSED"),
+    ),
     ("metrics", "problem", "serving", "has no point of the last 300 s", silence),
     ("provisioners", "warning", "training", "NodeProvisioner is not installed", undefined),
-    ("provisioners", "problem", "serving/l4", "names gke-gone-grp", in_provisioner("l4", SERVING, existingInstanceGroupNames=["gke-gone-grp"])),
-    ("provisioners", "problem", "serving/l4", "minGPUUtilizationPercent", in_provisioner("l4", SERVING, minGPUUtilizationPercent=90)),
+    (
+        "provisioners",
+        "problem",
+        "serving/l4",
+        "names gke-gone-grp",
+        in_provisioner("l4", SERVING, existingInstanceGroupNames=["gke-gone-grp"]),
+    ),
+    (
+        "provisioners",
+        "problem",
+        "serving/l4",
+        "minGPUUtilizationPercent",
+        in_provisioner("l4", SERVING, minGPUUtilizationPercent=90),
+    ),
     ("provisioners", "problem", "serving/l4", "GKE's autoscaling is on for node pool l4", autoscaled("l4")),
-    ("provisioners", "warning", "alert policy l4 busy", "names NodeProvisioner gone", alert(userLabels={"poolwright_provisioner": "gone", "poolwright_cluster": "serving", "poolwright_location": "us-central1"})),
+    (
+        "provisioners",
+        "warning",
+        "alert policy l4 busy",
+        "names NodeProvisioner gone",
+        alert(
+            userLabels={
+                "poolwright_provisioner": "gone",
+                "poolwright_cluster": "serving",
+                "poolwright_location": "us-central1",
+            }
+        ),
+    ),
     ("provisioners", "problem", "alert policy l4 busy", "no notification channel", alert(notificationChannels=[])),
     ("provisioners", "warning", "training/h100", "no alert policy names it", without_alert("h100 busy")),
-    ("quotas", "warning", f"{PROJECT}/us-east4", "provisioners may ask for 16 more", put("compute.quotas", **{"us-east4": {"NVIDIA_H100_GPUS": 16}})),
-    ("quotas", "warning", f"{PROJECT}/us-central1", "INSTANCES: ", put("compute.quotas", **{"us-central1": {"INSTANCES": 4}})),
-]  # fmt: skip
+    (
+        "quotas",
+        "warning",
+        f"{PROJECT}/us-east4",
+        "provisioners may ask for 16 more",
+        put("compute.quotas", **{"us-east4": {"NVIDIA_H100_GPUS": 16}}),
+    ),
+    (
+        "quotas",
+        "warning",
+        f"{PROJECT}/us-central1",
+        "INSTANCES: ",
+        put("compute.quotas", **{"us-central1": {"INSTANCES": 4}}),
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -359,18 +295,18 @@ def test_what_is_wrong_is_found_and_nothing_else(
 @pytest.mark.parametrize(
     ("fields", "where", "says"),
     [
-        ({"clusters": [*ENVIRONMENT["clusters"], GONE]}, "demo", "GKE knows no projects/acme-gpu/locations/us-central1/"),
+        ({"clusters": [*ENVIRONMENT["clusters"], GONE]}, "demo", "GKE knows no projects/"),
         ({"runId": 7}, "demo", "it is pinned to run 7, of which there is no image"),
         ({"notifications": {"webhookVariable": "CHAT"}}, "demo", "names CHAT, which function notify does not have"),
         (
-            {"sourceImage": {"referencePool": {"cluster": "serving", "machineType": "g2-standard-8", "zone": "us-east4-a"}}},
+            {"sourceImage": {"referencePool": REFERENCE}},
             "demo",
             "zone is us-east4-a, and serving is in us-central1",
         ),
         ({"mode": "perhaps"}, "{folder}/demo.yaml", "mode: "),
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
-)  # fmt: skip
+)
 def test_what_a_file_names_and_is_not_there_is_a_problem(
     doctor: Any, tmp_path: Path, fields: Json, where: str, says: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 OWN_APIS = frozenset(
@@ -19,19 +20,26 @@ FLEET_APIS = frozenset(
 
 @dataclass(frozen=True)
 class Subscription:
-    """Which topic wakes which function. `passes`: what its filter must let pass, empty where there is to be none."""
+    """Which topic wakes which function. `passes`: what its filter must let pass, empty where there is to be none.
+    `everywhere`: each project of the fleet has such a topic, for whoever publishes there takes no other project's."""
 
     topic: str
     function: str
     passes: tuple[str, ...] = ()
+    everywhere: bool = False
 
 
 SUBSCRIPTIONS = (
     Subscription(
-        "cloud-builds", "image_built", ("SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED")
+        "cloud-builds",
+        "image_built",
+        ("SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"),
+        everywhere=True,
     ),
     Subscription("gke-audit", "node_pool_changed"),
-    Subscription("gke-notifications", "node_pool_changed", ("google.container.v1beta1.UpgradeInfoEvent",)),
+    Subscription(
+        "gke-notifications", "node_pool_changed", ("google.container.v1beta1.UpgradeInfoEvent",), everywhere=True
+    ),
     Subscription("gpu-alerts", "gpu_alert"),
     Subscription("rollout-commands", "rollout_command"),
     Subscription("work", "step"),
@@ -42,9 +50,20 @@ DEAD_LETTERS = "dead-letter"
 FUNCTION_SECONDS = 60  # the time limit of a function
 MOST_WAIT = 600.0  # seconds that a message may lie around before somebody should look
 
-# Topic -> the agent of each fleet project that publishes there, {} being the project's number.
-AGENTS = {
-    "gke-notifications": "service-{}@container-engine-robot.iam.gserviceaccount.com",
-    "gpu-alerts": "service-{}@gcp-sa-monitoring-notification.iam.gserviceaccount.com",
-}
-PUBSUB_AGENT = "service-{}@gcp-sa-pubsub.iam.gserviceaccount.com"
+PUBSUB_AGENT = "service-{}@gcp-sa-pubsub.iam.gserviceaccount.com"  # {} is the project's number
+GKE_AGENT = "service-{}@container-engine-robot.iam.gserviceaccount.com"
+MONITORING_AGENT = "service-{}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+GKE_TOPIC, ALERTS_TOPIC = "gke-notifications", "gpu-alerts"
+
+
+def topic(project: str, name: str) -> str:
+    """Its full name."""
+    return f"projects/{project}/topics/{name}"
+
+
+def agents(own: str, fleets: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(full name of a topic, project, agent of that project) of whoever of Google publishes to a topic of ours."""
+    yield topic(own, DEAD_LETTERS), own, PUBSUB_AGENT
+    for project in fleets:
+        yield topic(project, GKE_TOPIC), project, GKE_AGENT
+        yield topic(own, ALERTS_TOPIC), project, MONITORING_AGENT

@@ -3,7 +3,7 @@ accounts of nodes alone: not with node pools, groups, nodes or provisioners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
@@ -82,8 +82,8 @@ class _Look:
             )
             for ref, environment in where.items()
         )  # fmt: skip
-        accounts = self._accounts(seen, clusters)
-        return replace(seen, clusters=clusters, accounts=accounts, offsets=tuple(self._tools.dates.offsets()))
+        seen = replace(seen, clusters=clusters)
+        return replace(seen, accounts=self._accounts(seen), offsets=tuple(self._tools.dates.offsets()))
 
     def _begin(self, read: Callable[[], Found], role: str, project: str) -> Future[Seen[Found]]:
         """`role`: what whoever may not read it asks for, in which project."""
@@ -141,10 +141,8 @@ class _Look:
         topics = self._begin(partial(tools.pubsub.topics, own), "roles/pubsub.viewer", own)
         subscriptions = self._begin(partial(tools.pubsub.subscriptions, own), "roles/pubsub.viewer", own)
         publishers = {
-            topic: self._begin(
-                partial(tools.pubsub.topic_policy, f"projects/{own}/topics/{topic}"), "roles/iam.securityReviewer", own
-            )
-            for topic in (*expected.AGENTS, expected.DEAD_LETTERS)
+            topic: self._begin(partial(tools.pubsub.topic_policy, topic), "roles/iam.securityReviewer", own)
+            for topic in {topic for topic, _, _ in expected.agents(own, self._fleets)}
         }
         waiting, oldest = (
             self._begin(
@@ -182,18 +180,10 @@ class _Look:
             return _nothing_of(_unknown(error, "roles/container.clusterViewer", ref.project))
         return _answers(api, ref, seen)
 
-    def _accounts(self, seen: Sight, clusters: Iterable[ClusterSeen]) -> dict[str, Seen[Json]]:
-        """Of the service accounts of nodes with GPUs."""
-        emails = {
-            seen.node_account(cluster.ref.project, pool): cluster.ref.project
-            for cluster in clusters
-            for pool in cluster.pools
-            if pool.takes_boot_images
-        }
+    def _accounts(self, seen: Sight) -> dict[str, Seen[Json]]:
         begun = {
             email: self._begin(partial(self._tools.iam.account_policy, email), "roles/iam.securityReviewer", project)
-            for email, project in sorted(emails.items())
-            if email
+            for email, project in (seen.node_accounts() | seen.builders()).items()
         }
         return {email: each.result() for email, each in begun.items()}
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from poolwright.services.ports import Json
 
-# Without these a function can do none of its work. All that each has is in terraform/modules/poolwright.
+# Without these a function can do none of its work. All that each has: terraform/modules/poolwright/permissions.yaml.
 FUNCTIONS = {
     "image_built": frozenset({"cloudbuild.builds.get", "compute.images.get", "container.clusters.get"}),
     "node_pool_changed": frozenset({"container.clusters.get"}),
     "rollout_command": frozenset({"compute.images.list", "container.clusters.get"}),
     "step": frozenset(
         {
-            "compute.images.useReadOnly", "compute.instanceGroupManagers.get", "compute.instanceGroupManagers.update",
-            "compute.instanceTemplates.create", "compute.instanceTemplates.get", "compute.instanceTemplates.list",
-            "compute.instanceTemplates.useReadOnly", "container.clusters.get", "monitoring.timeSeries.list",
+            "compute.disks.create", "compute.images.useReadOnly", "compute.instanceGroupManagers.get",
+            "compute.instanceGroupManagers.update", "compute.instanceTemplates.create",
+            "compute.instanceTemplates.get", "compute.instanceTemplates.list", "compute.instances.create",
+            "compute.subnetworks.use", "container.clusters.get", "monitoring.timeSeries.list",
         }
     ),
     "tick": frozenset(
@@ -37,6 +38,7 @@ PERSON_OWN = {
     "datastore.entities.get": "roles/datastore.viewer",
     "datastore.entities.list": "roles/datastore.viewer",
 }
+AS_NODES, AS_BUILDER = ("step",), ("step", "tick")  # functions that hand Google a service account to run as
 ACT_AS = frozenset({"roles/iam.serviceAccountUser", "roles/owner", "roles/editor"})
 PUBLISH = frozenset(
     {"roles/pubsub.publisher", "roles/pubsub.editor", "roles/pubsub.admin", "roles/owner", "roles/editor"}

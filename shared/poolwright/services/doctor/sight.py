@@ -40,7 +40,7 @@ class Fleet:
 @dataclass(frozen=True)
 class Deployed:
     """What only the project has that holds topics, functions and store. `waiting` and `oldest`: by subscription id, how
-    many messages wait and for how many seconds the oldest does; `publishers`: topic name -> its policy."""
+    many messages wait and for how many seconds the oldest does; `publishers`: full name of a topic -> its policy."""
 
     functions: Seen[list[Json]]
     jobs: Seen[list[Json]]
@@ -81,8 +81,8 @@ class ClusterSeen:
 @dataclass(frozen=True)
 class Sight:
     """All of it. `own`: the id of the project that holds topics, functions and store; `files`: what is wrong with the
-    environment files; `images`: by environment, its family's, newest first; `accounts`: policies of the nodes' service
-    accounts by email; `offsets`: by how many seconds Google's clock was ahead of ours."""
+    environment files; `images`: by environment, its family's, newest first; `accounts`: policies of service
+    accounts by email, the nodes' and the builders'; `offsets`: by how many seconds Google's clock was ahead of ours."""
 
     own: str
     files: tuple[str, ...]
@@ -110,7 +110,21 @@ class Sight:
         email = found.get("serviceConfig", {}).get("serviceAccountEmail", "") if found else ""
         return email or f"poolwright-{function.replace('_', '-')}@{self.own}.iam.gserviceaccount.com"
 
-    def node_account(self, project: str, pool: NodePool) -> str:
+    def node_accounts(self) -> dict[str, str]:
+        """Email -> project, of the service accounts of nodes with GPUs; those that are known."""
+        found = {
+            self._node_account(cluster.ref.project, pool): cluster.ref.project
+            for cluster in self.clusters
+            for pool in cluster.pools
+            if pool.takes_boot_images
+        }
+        return {email: project for email, project in sorted(found.items()) if email}
+
+    def builders(self) -> dict[str, str]:
+        """The same of the identities that boot images are built by, where they are built here at all."""
+        return {each.build_service_account: each.project for each in self.environments if each.build.source}
+
+    def _node_account(self, project: str, pool: NodePool) -> str:
         """The email that a pool's nodes run as; empty where it is the default one of a project whose number is not
         known (https://cloud.google.com/compute/docs/access/service-accounts#default_service_account)."""
         if pool.service_account not in ("", "default"):

@@ -9,16 +9,21 @@ from poolwright.services.doctor.findings import Finding, Says, Unknown
 from poolwright.services.doctor.sight import Sight
 
 says = Says("IAM")
+_NODES, _BUILDS = "nodes run as it", "boot images are built as it"
 
 
 def check(sight: Sight) -> Iterator[Finding]:
-    """You, then the functions, then whether function step may insert a template for the nodes' service accounts."""
+    """You, then the functions, then the service accounts that these hand to Google to run nodes and builds as."""
     for name in sight.projects:
         yield from says.or_ok(_person(sight, name), name, "you may do what the commands do")
     for name in sight.fleets:
         yield from says.or_ok(_functions(sight, name), name, "the functions may do their work")
-    for email in sight.accounts:
-        yield from says.or_ok(_act_as(sight, email), email, "function step may make templates with it")
+    for email in sight.node_accounts():
+        found = [each for function in permissions.AS_NODES for each in _act_as(sight, email, function, _NODES)]
+        yield from says.or_ok(found, email, "templates of ours can be made with it")
+    for email in sight.builders():
+        found = [each for function in permissions.AS_BUILDER for each in _act_as(sight, email, function, _BUILDS)]
+        yield from says.or_ok(found, email, "boot images can be built as it")
 
 
 def _person(sight: Sight, name: str) -> Iterator[Finding]:
@@ -57,20 +62,18 @@ def _functions(sight: Sight, name: str) -> Iterator[Finding]:
             yield says.warning(name, what, "Give it the custom role that Terraform makes (docs/security.md)")
 
 
-def _act_as(sight: Sight, email: str) -> Iterator[Finding]:
+def _act_as(sight: Sight, email: str, function: str, use: str) -> Iterator[Finding]:
     """By the account's policy, or by a project's (https://cloud.google.com/iam/docs/service-accounts-actas)."""
-    step = sight.identity("step")
+    who = sight.identity(function)
     policies = [sight.accounts[email], *(sight.projects[name].policy for name in sight.fleets)]
     known = [each for each in policies if not isinstance(each, Unknown)]
-    if any(not permissions.ACT_AS.isdisjoint(permissions.roles_of(each, step)) for each in known):
+    if any(not permissions.ACT_AS.isdisjoint(permissions.roles_of(each, who)) for each in known):
         return
     if unknown := [each for each in policies if isinstance(each, Unknown)]:
         yield says.unknown(email, unknown[0])
         return
     todo = (
-        f"gcloud iam service-accounts add-iam-policy-binding {email} --member serviceAccount:{step} "
+        f"gcloud iam service-accounts add-iam-policy-binding {email} --member serviceAccount:{who} "
         f"--role roles/iam.serviceAccountUser"
     )
-    yield says.problem(
-        email, f"nodes run as it, and {step} may not act as it: no template of ours can be inserted", todo
-    )
+    yield says.problem(email, f"{use}, and {who} may not act as it", todo)

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolwright.references import last_part
-from poolwright.services.doctor import permissions
-from poolwright.services.doctor.expected import (
-    AGENTS,
-    DEAD_LETTERS,
-    FUNCTION_SECONDS,
-    MOST_WAIT,
-    PUBSUB_AGENT,
-    SUBSCRIPTIONS,
-    Subscription,
-)
+from poolwright.services.doctor import expected, permissions
+from poolwright.services.doctor.expected import DEAD_LETTERS, FUNCTION_SECONDS, MOST_WAIT, SUBSCRIPTIONS, Subscription
 from poolwright.services.doctor.findings import Finding, Says, Unknown
 from poolwright.services.doctor.sight import Sight
 from poolwright.services.ports import Json
@@ -24,35 +16,34 @@ APPLY = "terraform apply (docs/deploy.md)"
 
 
 def check(sight: Sight) -> Iterator[Finding]:
-    """Topic by topic; then dead letters, who may publish, and what waits."""
+    """Topic by topic; then dead letters, who publishes, and what waits."""
     topics, listed = sight.deployed.topics, sight.deployed.subscriptions
-    if isinstance(topics, Unknown) or isinstance(listed, Unknown):
-        seen = topics if isinstance(topics, Unknown) else listed
-        assert isinstance(seen, Unknown)
-        yield says.unknown(sight.own, seen)
+    if isinstance(topics, Unknown):
+        yield says.unknown(sight.own, topics)
+    elif isinstance(listed, Unknown):
+        yield says.unknown(sight.own, listed)
     else:
-        names = {last_part(topic) for topic in topics}
         for wanted in SUBSCRIPTIONS:
-            found = _of_topic(sight, wanted, names, listed)
+            found = _of_topic(sight, wanted, topics, listed)
             yield from says.or_ok(found, wanted.topic, f"its messages reach {wanted.function}")
-        yield from says.or_ok(_dead_letters(sight, names, listed), DEAD_LETTERS, "dead letters are kept, none waits")
-    for topic in AGENTS:
-        yield from says.or_ok(_publishers(sight, topic), topic, "its publishers may publish")
+        yield from says.or_ok(_dead_letters(sight, topics, listed), DEAD_LETTERS, "dead letters are kept, none waits")
+    yield from says.or_ok(_publishers(sight), sight.own, "Google's agents may publish to the topics")
+    yield from says.or_ok(_notifications(sight), sight.own, "GKE tells of its clusters' upgrades")
     yield from says.or_ok(_late(sight), sight.own, f"no message is older than {MOST_WAIT:g} s")
 
 
-def _of_topic(sight: Sight, wanted: Subscription, topics: set[str], listed: list[Json]) -> Iterator[Finding]:
-    if wanted.topic not in topics:
+def _of_topic(sight: Sight, wanted: Subscription, topics: list[str], listed: list[Json]) -> Iterator[Finding]:
+    if expected.topic(sight.own, wanted.topic) not in topics:
         yield says.problem(wanted.topic, f"there is no such topic in {sight.own}", APPLY)
-        return
-    pushed = [
-        each for each in listed if each["topic"] == f"projects/{sight.own}/topics/{wanted.topic}" and _pushes(each)
-    ]
-    if not pushed:
-        yield says.problem(wanted.topic, f"no subscription pushes its messages to function {wanted.function}", APPLY)
-    for each in pushed:
-        yield from _settings(each, wanted)
-        yield from _endpoint(sight, each, wanted)
+    for project in dict.fromkeys((sight.own, *(sight.fleets if wanted.everywhere else ()))):
+        topic = expected.topic(project, wanted.topic)
+        pushed = [each for each in listed if each["topic"] == topic and _pushes(each)]
+        if not pushed and (project != sight.own or topic in topics):
+            what = f"no subscription pushes the messages of {topic} to function {wanted.function}"
+            yield says.problem(wanted.topic, what, APPLY)
+        for each in pushed:
+            yield from _settings(each, wanted)
+            yield from _endpoint(sight, each, wanted)
 
 
 def _pushes(subscription: Json) -> bool:
@@ -108,14 +99,13 @@ def _endpoint(sight: Sight, subscription: Json, wanted: Subscription) -> Iterato
         yield says.problem(where, f"it pushes to {url}, which is not function {wanted.function}", APPLY)
 
 
-def _dead_letters(sight: Sight, topics: set[str], listed: list[Json]) -> Iterator[Finding]:
-    topic = f"projects/{sight.own}/topics/{DEAD_LETTERS}"
+def _dead_letters(sight: Sight, topics: list[str], listed: list[Json]) -> Iterator[Finding]:
+    topic = expected.topic(sight.own, DEAD_LETTERS)
     own = [each for each in listed if each["topic"] == topic]
-    if DEAD_LETTERS not in topics:
+    if topic not in topics:
         yield says.problem(DEAD_LETTERS, f"there is no such topic in {sight.own}", APPLY)
     elif not own:
         yield says.problem(DEAD_LETTERS, "it has no subscription: dead letters are lost", APPLY)
-    yield from _forwarder(sight)
     waiting = {} if isinstance(sight.deployed.waiting, Unknown) else sight.deployed.waiting
     for each in own:
         name = last_part(each["name"])
@@ -124,40 +114,49 @@ def _dead_letters(sight: Sight, topics: set[str], listed: list[Json]) -> Iterato
             yield says.warning(name, what, f"gcloud pubsub subscriptions pull {name} --limit 10 --project {sight.own}")
 
 
-def _forwarder(sight: Sight) -> Iterator[Finding]:
-    """https://cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions"""
-    number = sight.projects[sight.own].number
-    if not isinstance(number, Unknown):
-        yield from _may_publish(sight, DEAD_LETTERS, PUBSUB_AGENT.format(number))
-
-
-def _publishers(sight: Sight, topic: str) -> Iterator[Finding]:
-    for name in sight.fleets:
-        number = sight.projects[name].number
+def _publishers(sight: Sight) -> Iterator[Finding]:
+    """https://cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions,
+    https://cloud.google.com/monitoring/support/notification-options#pubsub"""
+    for topic, project, agent in expected.agents(sight.own, sight.fleets):
+        number = sight.projects[project].number
         if isinstance(number, Unknown):
-            yield says.unknown(topic, number)
+            yield says.unknown(last_part(topic), number)
         else:
-            yield from _may_publish(sight, topic, AGENTS[topic].format(number))
+            yield from _may_publish(sight, topic, agent.format(number))
 
 
 def _may_publish(sight: Sight, topic: str, email: str) -> Iterator[Finding]:
-    """By the topic's policy, or by the project's."""
-    policy, whole = sight.deployed.publishers[topic], sight.projects[sight.own].policy
-    if not isinstance(whole, Unknown) and not permissions.PUBLISH.isdisjoint(permissions.roles_of(whole, email)):
+    """By the topic's policy, or by the policy of the project that has it."""
+    name, project = last_part(topic), topic.split("/")[1]
+    policies = [sight.deployed.publishers[topic], sight.projects[project].policy]
+    if isinstance(policies[0], Unknown) and policies[0].absent:
+        return  # which was said of the topic
+    known = [each for each in policies if not isinstance(each, Unknown)]
+    if any(not permissions.PUBLISH.isdisjoint(permissions.roles_of(each, email)) for each in known):
         return
-    if isinstance(policy, Unknown):
-        if not policy.absent:  # a topic that is not there was said to be
-            yield says.unknown(topic, policy)
-    elif not permissions.PUBLISH.isdisjoint(permissions.roles_of(policy, email)):
+    if unknown := [each for each in policies if isinstance(each, Unknown)]:
+        yield says.unknown(name, unknown[0])
         return
-    elif isinstance(whole, Unknown):
-        yield says.unknown(topic, whole)
-    else:
+    todo = (
+        f"gcloud pubsub topics add-iam-policy-binding {name} --project {project} "
+        f"--member serviceAccount:{email} --role roles/pubsub.publisher"
+    )
+    yield says.problem(name, f"{email} may not publish to it", todo)
+
+
+def _notifications(sight: Sight) -> Iterator[Finding]:
+    """https://cloud.google.com/kubernetes-engine/docs/concepts/cluster-notifications"""
+    for cluster in sight.clusters:
+        if isinstance(cluster.gke, Unknown) or last_part(cluster.gke.notifications) == expected.GKE_TOPIC:
+            continue
+        ref, told = cluster.ref, cluster.gke.notifications
+        topic = expected.topic(ref.project, expected.GKE_TOPIC)
+        what = f"its notifications go to {told}, not to {topic}" if told else "it sends no notifications"
         todo = (
-            f"gcloud pubsub topics add-iam-policy-binding {topic} --project {sight.own} "
-            f"--member serviceAccount:{email} --role roles/pubsub.publisher"
+            f"gcloud container clusters update {ref.name} --location {ref.location} --project {ref.project} "
+            f"--notification-config pubsub=ENABLED,pubsub-topic={topic}"
         )
-        yield says.problem(topic, f"{email} may not publish to it", todo)
+        yield says.warning(ref.name, f"{what}: upgrades are learned of from the audit log alone", todo)
 
 
 def _late(sight: Sight) -> Iterator[Finding]:
