@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 import yaml
 
@@ -112,6 +113,22 @@ def test_a_provisioners_fields_are_those_of_the_definition() -> None:
             yield from fields(each.get("items", {}))
 
     assert sorted((name, not optional) for name, optional in written) == sorted(fields(spec))
+
+
+def test_a_trigger_builds_what_is_there_as_whom_the_build_config_says() -> None:
+    (local,) = hcl2.loads((ROOT / "modules/poolwright/triggers.tf").read_text("utf-8"))["locals"]
+    triggers = re.findall(
+        r'config\s*=\s*"([\w.-]+)",\s*identity\s*=\s*"(\w+)",\s*files\s*=\s*\[(.*?)\]', str(local["triggers"])
+    )
+    assert {config for config, _, _ in triggers} == {"functions.yaml", "tests.yaml"}
+    for config, identity, files in triggers:
+        build = yaml.safe_load((ROOT.parent / "cloudbuild" / config).read_text("utf-8"))
+        account = (
+            f"projects/${{PROJECT_ID}}/serviceAccounts/poolwright-{identity}@${{PROJECT_ID}}.iam.gserviceaccount.com"
+        )
+        assert build["serviceAccount"] == account and identity in local["built_as"]
+        for each in re.findall(r'"([^"]+)"', files):
+            assert (ROOT.parent / each.removesuffix("/**")).exists(), each
 
 
 def test_functions_are_told_only_what_settings_know() -> None:

@@ -104,6 +104,28 @@ variable "alert_channels" {
   }
 }
 
+variable "source_repository" {
+  description = "Repository with these files, connected to Cloud Build in the region (projects/P/locations/R/connections/C/repositories/N), that triggers test and build; no triggers if empty."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.source_repository == "" || can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.source_repository))
+    error_message = "source_repository must read projects/P/locations/R/connections/C/repositories/N."
+  }
+}
+
+variable "source_branch" {
+  description = "Regular expression of the branch whose pull requests are tested and whose commits are built."
+  type        = string
+  default     = "^main$"
+
+  validation {
+    condition     = var.source_branch != "" && !strcontains(var.source_branch, "refs/")
+    error_message = "source_branch must be a regular expression of the branch's name alone, such as ^main$."
+  }
+}
+
 variable "vpc_connector" {
   description = "Serverless VPC Access connector (projects/P/locations/R/connectors/C) through which private control planes are reached; none if empty."
   type        = string

@@ -194,3 +194,23 @@ run "an_alert_after_half_a_minute" {
   }
   expect_failures = [var.alerts]
 }
+
+run "repository_by_its_address" {
+  command = plan
+
+  variables {
+    source_repository = "https://github.com/acme/poolwright"
+  }
+
+  expect_failures = [var.source_repository]
+}
+
+run "branch_as_a_reference" {
+  command = plan
+
+  variables {
+    source_branch = "refs/heads/main"
+  }
+
+  expect_failures = [var.source_branch]
+}

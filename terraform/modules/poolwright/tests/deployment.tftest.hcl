@@ -135,3 +135,31 @@ run "one_project_is_its_own_fleet" {
     error_message = "Without fleet projects everything is in project_id, and there are eight subscriptions."
   }
 }
+
+run "no_repository_no_triggers" {
+  assert {
+    condition     = length(google_cloudbuild_trigger.this) == 0 && length(google_cloudbuild_trigger.boot_image) == 0
+    error_message = "There are triggers without a repository."
+  }
+}
+
+run "triggers_of_a_repository" {
+  variables {
+    source_repository = "projects/acme-poolwright/locations/us-central1/connections/github/repositories/poolwright"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.this["tests"].repository_event_config[0].pull_request[0].branch == "^main$" && length(google_cloudbuild_trigger.this["tests"].repository_event_config[0].push) == 0
+    error_message = "Pull requests are tested."
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.this["packages"].repository_event_config[0].push[0].branch == "^main$" && length(google_cloudbuild_trigger.this["packages"].repository_event_config[0].pull_request) == 0
+    error_message = "Packages are made of what was merged, of nothing else."
+  }
+
+  assert {
+    condition     = keys(google_cloudbuild_trigger.boot_image) == ["acme-gpus", "acme-poolwright"] && strcontains(google_cloudbuild_trigger.boot_image["acme-gpus"].build[0].step[0].args[1], "gs://acme-gpus-poolwright-builds/packer.tar.gz")
+    error_message = "Each fleet project's bucket gets packer's files."
+  }
+}
