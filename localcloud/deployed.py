@@ -1,6 +1,6 @@
 """What else Terraform makes of poolwright, to look at: functions, the scheduler's job, roles and who has them.
 
-Each API answers from a table of the world, which `PUT /tables/T` of the control host fills; `tables` says with what.
+Each API answers from a table of the world, which `put` fills through the control host.
 
 https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions
 https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs
@@ -10,16 +10,24 @@ https://cloud.google.com/resource-manager/docs/reference/orgpolicy/rest/v2/proje
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
 
 from localcloud import resource_manager, service_usage
-from localcloud.deployment import FUNCTIONS, identity
+from localcloud.deployment import identity
 from localcloud.plain import Json, PlainApi
 from localcloud.world import World
 
 FUNCTIONS_TABLE, JOBS = "cloudfunctions.functions", "cloudscheduler.jobs"
 ROLES, ACCOUNTS, CONSTRAINTS = "iam.roles", "iam.accountPolicies", "orgpolicy.policies"
+REGION = "us-central1"  # of functions and job
+PERMISSIONS = Path(__file__).parents[1] / "terraform" / "modules" / "poolwright" / "permissions.yaml"
+_PUBLISHING = ("gcp-sa-pubsub", "container-engine-robot", "gcp-sa-monitoring-notification")
 _OWN_APIS = ("artifactregistry", "cloudfunctions", "cloudscheduler", "firestore", "iam", "run", "secretmanager")
 
 
@@ -64,41 +72,41 @@ def _under(world: World, table: str, start: str) -> list[Json]:
     return [each for name, each in sorted(world.table(table).items()) if name.startswith(start)]
 
 
-def tables(
-    *,
-    project: str,
-    number: str,
-    region: str,
-    urls: Mapping[str, str],
-    permissions: Mapping[str, Iterable[str]],
-) -> dict[str, Json]:
-    """Table -> rows, as Terraform leaves a project. `urls`: where each function is; `permissions`: what the role of
-    each function has; nodes run as Compute's default service account."""
-    place = f"projects/{project}/locations/{region}"
-    functions = {
-        f"{place}/functions/{_dashed(each)}": _function(project, place, each, urls[each]) for each in FUNCTIONS
-    }
+def put(endpoints: Mapping[str, str], project: str, urls: Mapping[str, str]) -> None:
+    """Tell a running stand-in what Terraform has made; `urls`: where each function is."""
+    control = endpoints["localcloud"]
+    shown = f"{endpoints[resource_manager.HOST]}/v3/projects/{project}"
+    with urllib.request.urlopen(shown, timeout=30) as answer:  # noqa: S310
+        number = json.loads(answer.read())["name"].rpartition("/")[2]
+    for table, rows in tables(project=project, number=number, urls=urls).items():
+        body = json.dumps(rows).encode()
+        request = urllib.request.Request(f"{control}/tables/{table}", data=body, method="PUT")  # noqa: S310
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+
+
+def tables(*, project: str, number: str, urls: Mapping[str, str]) -> dict[str, Json]:
+    """Table -> rows, as Terraform leaves a project; nodes run as Compute's default service account."""
+    place = f"projects/{project}/locations/{REGION}"
     job: Json = {
         "name": f"{place}/jobs/poolwright-tick",
         "schedule": "* * * * *",
         "state": "ENABLED",
         "pubsubTarget": {"topicName": f"projects/{project}/topics/ticks"},
     }
-    roles = {f"projects/{project}/roles/poolwright_{each}": sorted(has) for each, has in permissions.items()}
+    given = yaml.safe_load(PERMISSIONS.read_text("utf-8"))["functions"]
+    roles = {f"projects/{project}/roles/poolwright_{name}": (name, each["fleet"]) for name, each in given.items()}
     bindings = [
-        {"role": role, "members": [f"serviceAccount:{identity(role.rpartition('poolwright_')[2], project)}"]}
-        for role in roles
+        {"role": role, "members": [f"serviceAccount:{identity(name, project)}"]} for role, (name, _) in roles.items()
     ]
-    agents = [
-        f"service-{number}@{agent}.iam.gserviceaccount.com"
-        for agent in ("gcp-sa-pubsub", "container-engine-robot", "gcp-sa-monitoring-notification")
-    ]
-    bindings.append({"role": "roles/pubsub.publisher", "members": [f"serviceAccount:{each}" for each in agents]})
+    agents = [f"serviceAccount:service-{number}@{each}.iam.gserviceaccount.com" for each in _PUBLISHING]
+    bindings.append({"role": "roles/pubsub.publisher", "members": agents})
     step = {"role": "roles/iam.serviceAccountUser", "members": [f"serviceAccount:{identity('step', project)}"]}
     return {
-        FUNCTIONS_TABLE: functions,
+        FUNCTIONS_TABLE: {
+            f"{place}/functions/{_dashed(each)}": _function(project, place, each, urls[each]) for each in urls
+        },
         JOBS: {job["name"]: job},
-        ROLES: {name: {"name": name, "includedPermissions": has} for name, has in roles.items()},
+        ROLES: {role: {"name": role, "includedPermissions": has} for role, (_, has) in roles.items()},
         resource_manager.POLICIES: {project: {"version": 3, "bindings": bindings}},
         ACCOUNTS: {f"{number}-compute@developer.gserviceaccount.com": {"version": 1, "bindings": [step]}},
         service_usage.TABLE: {f"{each}.googleapis.com": "ENABLED" for each in _OWN_APIS},

@@ -6,6 +6,7 @@ The functions come from the deployment archive, each in its own functions-framew
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -129,7 +130,7 @@ class Deployment:
         for topic in sorted(topics):
             with contextlib.suppress(AlreadyExists):
                 publisher.create_topic(name=publisher.topic_path(project, topic))
-        requests: list[dict[str, Any]] = [{"name": DEAD_LETTERS, "topic": DEAD_LETTERS}]
+        requests: list[dict[str, Any]] = [{"name": DEAD_LETTERS, "topic": DEAD_LETTERS, "expiration_policy": {}}]
         requests += [self._request(each, retry=retry) for each in SUBSCRIPTIONS if each.name not in without]
         for request in requests:
             name = subscriber.subscription_path(project, request.pop("name"))
@@ -139,6 +140,16 @@ class Deployment:
             with contextlib.suppress(AlreadyExists):
                 subscriber.create_subscription(request={"name": name, "topic": topic, **request})
         subscriber.close()
+        self._show()
+
+    def _show(self) -> None:
+        """The rest of what Terraform makes, for those who look at it."""
+        from localcloud import deployed
+
+        endpoints = json.loads(self.env.get("POOLWRIGHT_ENDPOINTS", "{}"))
+        if "localcloud" in endpoints:
+            urls = {each.name: each.url for each in self.functions.values()}
+            deployed.put(endpoints, self.env["POOLWRIGHT_PROJECT"], urls)
 
     def _request(self, each: Subscription, *, retry: bool) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -199,8 +210,6 @@ class Deployment:
 
 def serve(arguments: Iterable[str], *, python: Path, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     """Start `python -m localcloud serve ARGUMENTS`; the process and the line it printed."""
-    import json
-
     root = Path(__file__).resolve().parent.parent
     process = subprocess.Popen(
         [str(python), "-m", "localcloud", "serve", *arguments], cwd=root, stdin=subprocess.DEVNULL,

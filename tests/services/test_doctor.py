@@ -197,6 +197,13 @@ FAULTS: list[tuple[str, str, str, str, Change]] = [
     (
         "subscriptions",
         "problem",
+        DEAD_LETTERS,
+        "expires",
+        in_subscription(DEAD_LETTERS, expirationPolicy={"ttl": "86400s"}),
+    ),
+    (
+        "subscriptions",
+        "problem",
         "gpu-alerts",
         "gcp-sa-monitoring-notification.iam.gserviceaccount.com may not publish",
         without_policy_of("gcp-sa-monitoring-notification"),

@@ -12,7 +12,6 @@ from localcloud.deployment import DEAD_LETTERS, FUNCTIONS, SUBSCRIPTIONS
 from localcloud.faults import Fault
 from localcloud.stack import Stack
 from localcloud.world import World
-from poolwright.services.doctor import permissions
 from tests.chaos.ground import _end_connections
 from tests.chaos.harness import EventLoop
 
@@ -102,11 +101,8 @@ class Deployment:
                     "pushEndpoint": url(each.function), "oidcToken": {"serviceAccountEmail": f"push@{PROJECT}.example"},
                 },
             )  # fmt: skip
-        made = deployed.tables(
-            project=PROJECT, number=NUMBER, region="us-central1", urls={each: url(each) for each in FUNCTIONS},
-            permissions=permissions.FUNCTIONS,
-        )  # fmt: skip
-        for table, rows in made.items():
+        urls = {each: url(each) for each in FUNCTIONS}
+        for table, rows in deployed.tables(project=PROJECT, number=NUMBER, urls=urls).items():
             self.world.table(table).update(rows)
         self.stack.compute.insert_image(IMAGE)
         self.world.simulation.advance(120)

@@ -57,8 +57,7 @@ def _settings(subscription: Json, wanted: Subscription) -> Iterator[Finding]:
         yield says.problem(
             where, f"it is {'detached' if subscription.get('detached') else subscription['state']}", APPLY
         )
-    if "ttl" in subscription.get("expirationPolicy", {"ttl": ""}):
-        yield says.problem(where, "it expires when it is idle for long", f"{update} --expiration-period=never")
+    yield from _expiry(subscription)
     if int(subscription.get("ackDeadlineSeconds", 10)) <= FUNCTION_SECONDS:
         what = f"its ack deadline is no longer than a function may run ({FUNCTION_SECONDS} s): messages come twice"
         yield says.problem(where, what, f"{update} --ack-deadline=90")
@@ -71,6 +70,13 @@ def _settings(subscription: Json, wanted: Subscription) -> Iterator[Finding]:
     if not subscription["pushConfig"].get("oidcToken", {}).get("serviceAccountEmail"):
         yield says.problem(where, "it pushes as nobody, and only an identity of ours may invoke a function", APPLY)
     yield from _filter(where, subscription.get("filter", ""), wanted)
+
+
+def _expiry(subscription: Json) -> Iterator[Finding]:
+    if "ttl" in subscription.get("expirationPolicy", {"ttl": ""}):
+        where = last_part(subscription["name"])
+        todo = f"gcloud pubsub subscriptions update {where} --expiration-period=never"
+        yield says.problem(where, "it expires when it is idle for long", todo)
 
 
 def _filter(where: str, text: str, wanted: Subscription) -> Iterator[Finding]:
@@ -106,6 +112,8 @@ def _dead_letters(sight: Sight, topics: list[str], listed: list[Json]) -> Iterat
         yield says.problem(DEAD_LETTERS, f"there is no such topic in {sight.own}", APPLY)
     elif not own:
         yield says.problem(DEAD_LETTERS, "it has no subscription: dead letters are lost", APPLY)
+    for each in own:
+        yield from _expiry(each)
     waiting = {} if isinstance(sight.deployed.waiting, Unknown) else sight.deployed.waiting
     for each in own:
         name = last_part(each["name"])
