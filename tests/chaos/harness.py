@@ -204,6 +204,11 @@ class Flow:
             self.ground.loop.run(self._live(end))
             self.settle()
 
+    def pass_without_ticks(self, minutes: float) -> None:
+        """Let the world live while Cloud Scheduler sends nothing."""
+        self._next_tick += 60.0 * minutes
+        self.pass_time(60.0 * minutes)
+
     async def _live(self, end: float) -> None:
         """In the stand-in's own thread: let time pass until there is something to deliver."""
         world, pubsub = self.stack.world, self.stack.pubsub
