@@ -21,7 +21,7 @@ NAMES = sorted(written())
 def write(name: str) -> dict[str, Any]:
     """Have a metric written, each label with a value of its own; what was given."""
     given: dict[str, Any] = {
-        label: 12.5 if parameter.annotation in (float, "float") else f"some {label}"
+        label: 12.5 if parameter.annotation is float else f"some {label}"
         for label, parameter in written()[name].parameters.items()
     }
     getattr(metrics, name)(**given)
