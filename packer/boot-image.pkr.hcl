@@ -21,6 +21,11 @@ source "googlecompute" "boot_image" {
   instance_name = "${var.image_name}-build"
   labels        = local.labels
   scopes        = ["https://www.googleapis.com/auth/devstorage.read_only"]
+  # Packer deletes its machine, whatever becomes of the build, unless it is killed itself
+  # (https://cloud.google.com/compute/docs/instances/limit-vm-runtime).
+  max_run_duration_in_seconds = var.time_limit_seconds
+  instance_termination_action = "DELETE"
+
   # OS Login would put people's keys in the place of this build's.
   metadata = {
     enable-oslogin         = "FALSE"

@@ -33,7 +33,7 @@ def makes_image(build: dict[str, Any], index: int) -> bool:
     packer = [
         number
         for number, step in enumerate(steps)
-        if "packer" in step["name"].rpartition("/")[2] and step.get("args", [""])[0] == "build"
+        if "packer" in step["name"].rpartition("/")[2] and "build" in step.get("args", [])
     ]
     return bool(index == (packer[-1] if packer else len(steps) - 1))
 

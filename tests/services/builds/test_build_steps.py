@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from tests.services.builds.conftest import PROJECT, ROOT, Cloud
 from tests.services.builds.test_image_built import IMAGE, take
 from tests.services.builds.test_request_build import SOURCE, ask
+
+ZONE = "us-central1-a"
 
 pytestmark = [
     pytest.mark.gcloud,
@@ -82,6 +85,34 @@ def test_the_verify_step_takes_the_image_that_was_asked_for_and_no_other(cloud: 
         assert done.returncode == 1, what
         assert "image poolwright-dev-1 is " in done.stderr
         cloud.change(lambda was=was: cloud.table("compute.images")[IMAGE].update(was))  # type: ignore[misc]
+
+
+def test_the_step_leftovers_deletes_old_disks_of_dead_machines_and_nothing_else(cloud: Cloud, tmp_path: Path) -> None:
+    ask(cloud)
+    disks: dict[str, dict[str, Any]] = {
+        "poolwright-dev-3-build": {},
+        "poolwright-dev-4-build": {"users": [f"projects/{PROJECT}/zones/{ZONE}/instances/poolwright-dev-4-build"]},
+        "poolwright-dev-5-build": {"creationTimestamp": (datetime.now(UTC) - timedelta(hours=23)).isoformat()},
+        "poolwright-dev-2-6-build": {},
+        "poolwright-dev-7-build-data": {},
+        "my-poolwright-dev-8-build": {},
+    }
+    for name, different in disks.items():
+        cloud.change(lambda name=name, different=different: add_disk(cloud, name, different))  # type: ignore[misc]
+    done = run(cloud, "leftovers", tmp_path)
+    assert done.returncode == 0, done.stderr
+    left = {path.rpartition("/")[2] for path in cloud.table("compute.disks")}
+    assert set(disks) - left == {"poolwright-dev-3-build"}
+
+
+def add_disk(cloud: Cloud, name: str, different: dict[str, Any]) -> None:
+    """A disk that has been there for long, unless it differs in that."""
+    path = f"projects/{PROJECT}/zones/{ZONE}/disks/{name}"
+    zone = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/zones/{ZONE}"
+    cloud.table("compute.disks")[path] = {
+        "kind": "compute#disk", "id": "1", "name": name, "status": "READY", "sizeGb": "100", "zone": zone,
+        "selfLink": f"{zone}/disks/{name}", "creationTimestamp": "2020-01-01T00:00:00.000-00:00",
+    } | different  # fmt: skip
 
 
 def test_the_config_can_be_submitted_by_hand_too(cloud: Cloud, tmp_path: Path) -> None:

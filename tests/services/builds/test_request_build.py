@@ -57,6 +57,7 @@ def test_a_request_is_a_build_that_says_all_that_packer_needs(cloud: Cloud) -> N
         "_MACHINE_TYPE": "e2-standard-4",
         "_ZONE": "us-central1-a",
         "_CONTAINERS": "",
+        "_PACKER_SECONDS": "6480",
     }
     assert build["name"].startswith("projects/314159265358/locations/us-central1/builds/")
     assert build["tags"] == ["boot-image", "dev", "run-1"]
