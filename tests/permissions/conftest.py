@@ -7,7 +7,6 @@ from functools import cache
 
 import pytest
 
-from localcloud.deployment import FUNCTIONS
 from tests.chaos import flows as chaos
 from tests.chaos.conftest import HERE as CHAOS
 from tests.chaos.runs import play
@@ -19,7 +18,7 @@ from tests.permissions.guarded import Guarded, Seen
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Half a minute."""
     found = Seen()
-    allowed = {function: roles.of_function(function) for function in FUNCTIONS}
+    allowed = {function: roles.of_function(function) for function in roles.FUNCTIONS}
     with contextlib.ExitStack() as stack:
 
         @cache

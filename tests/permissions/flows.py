@@ -33,6 +33,7 @@ from tests.chaos.flows.world import (
     table,
 )
 from tests.chaos.harness import Delivery, Flow
+from tests.permissions.guarded import Guarded
 
 BUILD_SECONDS = 600.0
 
@@ -139,6 +140,17 @@ def nothing_of_it_can_be_read(flow: Flow) -> None:
         assert flow.ground.call(function, {"message": {"data": "?"}}) == 204
 
 
+def people_look(flow: Flow) -> None:
+    """At every page, in the middle of a rollout."""
+    build(flow, run_id=1)
+    flow.until(lambda: phase(flow, 1) == "baking", what="the canary's bake")
+    flow.begin()
+    assert isinstance(flow.ground, Guarded)
+    for page in ("fleet", "drift", "rollouts", f"rollouts/{NAME}-1", "provisioners", "audit"):
+        for path in (f"/{page}", f"/{page}.json"):
+            assert flow.ground.look(path) == 200, path
+
+
 def roll_out(flow: Flow) -> None:
     command(flow, "start")
     flow.until(lambda: phase(flow, 1) == "done", what="the end of the rollout")
@@ -239,5 +251,6 @@ STORIES = (
     Story("an upgrade is built for twice", "rebuilding", an_upgrade_is_built_for_twice),
     Story("templates are regional", "collecting", templates_are_regional),
     Story("a machine does not come up", "stockouts", a_machine_does_not_come_up),
+    Story("people look", "capacity", people_look),
     Story("nothing of it can be read", "rollouts", nothing_of_it_can_be_read),
 )

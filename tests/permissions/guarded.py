@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from functions_framework import create_app
 from google.auth.credentials import Credentials
 
 from localcloud.access import Access, Need
-from localcloud.deployment import DEAD_LETTERS
+from localcloud.deployment import DEAD_LETTERS, STATUS_PAGE
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.services.ports import Json, Ports
+from tests.chaos import pushing
 from tests.chaos.ground import Ground
 from tests.chaos.harness import PERSON, Flow
 from tests.chaos.outside import Around
@@ -57,11 +59,20 @@ class Guarded(Ground):
         self.access.whose = str  # a function's token is its name
         for function, needs in roles.items():
             self.access.grant(function, needs)
+        self._page = create_app(STATUS_PAGE, str(pushing.ROOT / "functions" / "main.py")).test_client()
         late = self.ports.__dict__
         late["_access"] = _Access(self)
         for port in PORTS:
             if port != "store":
                 late[port] = _Watched(self, port, getattr(self.ports, port))
+
+    def look(self, path: str) -> int:
+        """Somebody asks the status page for a path; its answer's status."""
+        self.function, before = STATUS_PAGE, self.function
+        try:
+            return int(self._page.get(path).status_code)
+        finally:
+            self.function = before
 
     def _subscribe(self) -> None:
         super()._subscribe()

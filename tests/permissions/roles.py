@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 
+from localcloud import deployment
 from localcloud.access import Need
 
+FUNCTIONS = (*deployment.FUNCTIONS, deployment.STATUS_PAGE)
 FILE = Path(__file__).resolve().parents[2] / "terraform" / "modules" / "poolwright" / "permissions.yaml"
 # Whom a function acts as in the worlds of the flows.
 ACCOUNTS = {"builder": "image-builder@chaos-gpu.iam.gserviceaccount.com", "node": "default"}
@@ -33,5 +35,5 @@ def of_function(function: str) -> set[Need]:
 
 
 def of_builder() -> set[Need]:
-    """What a boot-image build may."""
-    return {Need(permission) for permission in written()["builder"]}
+    """What a boot-image build may; its machine runs as the project's default service account (`builds.tf`)."""
+    return {*(Need(permission) for permission in written()["builder"]), Need("iam.serviceAccounts.actAs", "default")}

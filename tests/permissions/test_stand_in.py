@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -34,9 +34,9 @@ def cloud() -> Iterator[Served]:
         yield served
 
 
-def token(cloud: Served, email: str) -> str:
-    """As a service account gets one (RFC 7523)."""
-    claims = base64.urlsafe_b64encode(json.dumps({"iss": email, "scope": " ".join(SCOPES)}).encode()).decode()
+def signed_in(cloud: Served, email: str, *, scopes: Sequence[str] = SCOPES) -> str:
+    """An access token as a service account gets one (RFC 7523)."""
+    claims = base64.urlsafe_b64encode(json.dumps({"iss": email, "scope": " ".join(scopes)}).encode()).decode()
     url = f"{cloud.endpoints['oauth2.googleapis.com']}/token"
     found: str = requests.post(url, data={"assertion": f"x.{claims}.x"}, timeout=10).json()["access_token"]
     return found
@@ -44,7 +44,7 @@ def token(cloud: Served, email: str) -> str:
 
 def access(cloud: Served, email: str) -> GoogleAccess:
     made = GoogleAccess(cloud.endpoints)
-    made.__dict__["credentials"] = Credentials(token(cloud, email))
+    made.__dict__["credentials"] = Credentials(signed_in(cloud, email))
     return made
 
 
@@ -52,7 +52,7 @@ def publish(cloud: Served, email: str, topic: str) -> None:
     channel = grpc.insecure_channel(cloud.endpoints["pubsub.googleapis.com"].removeprefix("http://"))
     client: Any = PublisherClient(transport=PublisherClient.get_transport_class("grpc")(channel=channel))
     request = {"topic": topic, "messages": [{"data": b"{}"}]}
-    client.publish(request=request, metadata=[("authorization", f"Bearer {token(cloud, email)}")], retry=None)
+    client.publish(request=request, metadata=[("authorization", f"Bearer {signed_in(cloud, email)}")], retry=None)
 
 
 def test_a_role_lets_in_and_no_further(cloud: Served) -> None:
@@ -66,7 +66,7 @@ def test_a_role_lets_in_and_no_further(cloud: Served) -> None:
 def test_google_says_which_permission_was_missing(cloud: Served) -> None:
     answer = requests.get(
         f"{cloud.endpoints['container.googleapis.com']}/v1/projects/{PROJECT}/locations/us-central1/clusters/serving",
-        headers={"authorization": f"Bearer {token(cloud, STEP)}"}, timeout=10,
+        headers={"authorization": f"Bearer {signed_in(cloud, STEP)}"}, timeout=10,
     )  # fmt: skip
     error = answer.json()["error"]
     assert (answer.status_code, error["status"]) == (403, "PERMISSION_DENIED")
@@ -84,7 +84,9 @@ def test_a_permission_may_be_of_one_topic_alone(cloud: Served) -> None:
 
 def test_a_method_without_a_line_is_refused_to_whoever_has_a_role(cloud: Served) -> None:
     url = f"{cloud.endpoints['compute.googleapis.com']}/compute/v1/projects/{PROJECT}/global/networks"
-    assert requests.get(url, headers={"authorization": f"Bearer {token(cloud, STEP)}"}, timeout=10).status_code == 403
+    assert (
+        requests.get(url, headers={"authorization": f"Bearer {signed_in(cloud, STEP)}"}, timeout=10).status_code == 403
+    )
     assert "compute.googleapis.com networks.List" in cloud.http("localcloud", "GET", "/roles")[1]["unknown"]
 
 

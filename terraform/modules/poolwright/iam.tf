@@ -2,8 +2,8 @@
 locals {
   permissions = yamldecode(file("${path.module}/permissions.yaml"))
 
-  store_permissions = { for function, may in local.permissions.functions : function => may.store }
-  fleet_permissions = { for function, may in local.permissions.functions : function => may.fleet }
+  store_permissions = { for function in local.functions : function => local.permissions.functions[function].store }
+  fleet_permissions = { for function in local.functions : function => local.permissions.functions[function].fleet }
 
   store_roles = { for function, permissions in local.store_permissions : function => permissions if length(permissions) > 0 }
   fleet_roles = {
@@ -13,8 +13,8 @@ locals {
   }
 
   # Who hands a service account to Google: GKE's nodes' in a template, the builder's in a build.
-  node_users    = toset([for function, may in local.permissions.functions : function if contains(may.acts_as, "node")])
-  builder_users = toset([for function, may in local.permissions.functions : function if contains(may.acts_as, "builder")])
+  node_users    = toset([for function in local.functions : function if contains(local.permissions.functions[function].acts_as, "node")])
+  builder_users = toset([for function in local.functions : function if contains(local.permissions.functions[function].acts_as, "builder")])
 }
 
 resource "google_project_iam_custom_role" "store" {
