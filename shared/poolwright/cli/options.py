@@ -14,7 +14,7 @@ EnvOption = Annotated[
     str, typer.Option("--env", metavar="ENV", help="The environment: a file in environments/.", show_default=False)
 ]
 OutputOption = Annotated[
-    Output, typer.Option("--output", help="For people, or as JSON of the shape in docs/operate.md.")
+    Output, typer.Option("--output", help="For people, or as JSON of the shape in docs/output-json.md.")
 ]
 RunIdOption = Annotated[
     str, typer.Option("--run-id", metavar="N", help="The boot image's run id.", show_default="the newest run")
