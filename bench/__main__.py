@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import capacity, cold_start, rollout, storm, throughput
+from bench import archive, capacity, cold_start, rollout, storm, throughput
 from bench.fleet import fleet
 from bench.framework import ROOT, Site
 from localcloud.deployment import unpack
@@ -46,6 +46,7 @@ def main() -> None:
             capacity.measure(folder / "clusters", rounds=min(given.rounds, 3))
             storm.measure(site)
         if given.only in (None, "functions"):
+            archive.measure(site, given.archive, rounds=given.rounds)
             with fleet(folder) as served:
                 cold_start.measure_no_concern(site, served, rounds=given.rounds)
                 cold_start.measure_compute(site, served, rounds=given.rounds)
