@@ -22,7 +22,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help rehearsal docs docs-serve setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -73,7 +73,7 @@ rehearsal: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## A local Google Cloud to go t
 	@$(RUN) -m localcloud.rehearsal
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
 	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes" $(TESTS)
@@ -87,7 +87,18 @@ test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real c
 # apt-get install packer containerd docker-registry skopeo umoci openssh-server sudo shellcheck shfmt
 test-packer: $(VENV)/.done ## The boot image on real packers, containerd and registry (make packer; needs root and Debian's programs)
 	@test -e build/packer/.done || { echo "build/packer is missing: run make packer" >&2; exit 1; }
-	@$(RUN) -m pytest -q -n 0 -m packer $(or $(TESTS),tests/packer)
+	@for each in packer containerd docker-registry skopeo umoci sshd sudo shellcheck shfmt; do \
+		PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || { echo "make test-packer needs $$each" >&2; exit 1; }; done
+	@test "$$(id -u)" = 0 || { echo "make test-packer mounts file systems: run it as root" >&2; exit 1; }
+	@$(RUN) -m pytest -q -n 0 -m packer $(or $(TESTS),tests/packer tests/permissions)
+
+# apt-get install chromium
+test-browser: $(VENV)/.done ## The status page in a real browser
+	@command -v chromium >/dev/null || { echo "make test-browser needs chromium" >&2; exit 1; }
+	@$(RUN) -m pytest -q -n 0 -m browser $(or $(TESTS),tests/status_page)
+
+screenshots: $(VENV)/.done ## The pictures of the status page, into docs/images
+	@$(RUN) -m tests.status_page.screenshots >/dev/null
 
 test-terraform: $(VENV)/.done ## The Terraform modules (more of them with terraform, Go and tflint)
 	@$(RUN) -m pytest -q -m terraform tests/terraform
@@ -120,6 +131,9 @@ tflint: build/tflint ## The tflint that reads the Terraform modules in tests (ne
 docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/docs; any broken link fails it (needs npm)
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build --quiet
 	@echo "build/docs/index.html"
+
+references: $(VENV)/.done ## The pages of docs/reference, from the code
+	@$(RUN) tools/reference.py
 
 docs-serve: $(DOCS_VENV)/.done $(MERMAID) ## The site on loopback, built anew at each change
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs serve

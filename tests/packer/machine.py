@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,15 +143,16 @@ class Registry:
 
     def push(self, name: str, *, layers: int = 2, size: int = 1_000_000) -> str:
         """A new container image of random layers; HOST/NAME@DIGEST."""
-        layout = self.folder / f"{name}.oci"
+        work = Path(tempfile.mkdtemp(dir=self.folder))
+        layout = work / "oci"
         image = f"{layout}:latest"
         _do("umoci", "init", "--layout", str(layout))
         _do("umoci", "new", "--image", image)
         for number in range(layers):
-            content = self.folder / f"{name}-{number}"
+            content = work / str(number)
             content.write_bytes(os.urandom(size))
             _do("umoci", "insert", "--rootless", "--image", image, str(content), f"/layer-{number}")
-        digest = self.folder / f"{name}.digest"
+        digest = work / "digest"
         _do(
             "skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "--digestfile", str(digest),
             f"oci:{image}", f"docker://127.0.0.1:{self._own_port}/{name}:latest",

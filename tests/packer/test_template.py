@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from localcloud.cloud_build.substitutions import substituted
 from tests.end_to_end.serving import PROJECT, SMALL, Served, serve
 from tests.packer.machine import PACKER, ROOT, Machine, Registry, eventually, kill
 
@@ -27,6 +28,9 @@ SSHD = (
     "/usr/sbin/sshd -D -e -o UsePAM=no -o PubkeyAcceptedAlgorithms=+ssh-rsa -o ListenAddress={address}:22 "
     "-o PidFile=none >>/run/sshd.log 2>&1"
 )
+BUILT = ROOT / "build" / "packer"  # packer and its plugin as cloudbuild/boot-image.yaml pins them, by `make packer`
+# What packer 1.6 knows nothing of; it has the builder built in.
+NEWER = ("max_run_duration_in_seconds", "instance_termination_action")
 BUILDER = {
     "_ZONE": ZONE,
     "_MACHINE_TYPE": "e2-standard-4",
@@ -36,6 +40,7 @@ BUILDER = {
     "_ENV": "dev",
     "_RUN_ID": "1",
     "_GKE_VERSION": "1-33-5-gke-1080000",
+    "_PACKER_SECONDS": "6480",
     "PROJECT_ID": PROJECT,
 }
 
@@ -48,34 +53,42 @@ def cloud() -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
-def packer(cloud: Served, node: Machine, folder: Path) -> Iterator[Packer]:
-    made = Packer(cloud, node, folder)
+@pytest.fixture(params=["pinned", "debian"])
+def packer(request: pytest.FixtureRequest, cloud: Served, node: Machine, folder: Path) -> Iterator[Packer]:
+    """The one that Cloud Build runs, with the whole template; and Debian's."""
+    if request.param == "pinned" and not (BUILT / ".done").exists():
+        pytest.skip("build/packer is missing (make packer): the pinned packer and its plugin go untried")
+    made = Packer(cloud, node, folder, pinned=request.param == "pinned")
     try:
         yield made
     finally:
         made.stop()
 
 
+of_the_pinned_one = pytest.mark.parametrize("packer", ["pinned"], indirect=True)
+
+
 class Packer:
     """`packer` as cloudbuild/boot-image.yaml calls it, and the guest agent of the machine that it makes."""
 
-    def __init__(self, cloud: Served, node: Machine, folder: Path) -> None:
+    def __init__(self, cloud: Served, node: Machine, folder: Path, *, pinned: bool) -> None:
         self.cloud, self.node = cloud, node
         self.instance: dict[str, Any] = {}
-        self._template = folder / "packer"
+        self._pinned = pinned
+        self._workspace = folder / "workspace"
         self._home = folder / "home"
         self._home.mkdir()
-        shutil.copytree(PACKER, self._template)
-        (self._template / "plugins.pkr.hcl").unlink()
+        shutil.copytree(PACKER, self._workspace / "packer")
+        if not pinned:
+            leave_out_what_is_newer(self._workspace / "packer")
         self._ended = threading.Event()
         self._sshd: subprocess.Popen[str] | None = None
         self._build: subprocess.Popen[str] | None = None
         self._agent = threading.Thread(target=self._play_guest_agent)
         shutil.rmtree(node.path("/tmp/poolwright"))
 
-    def start(self, command: str, *containers: str) -> subprocess.Popen[str]:
-        """packer, with variables from the build config's own env."""
+    def start(self, step_id: str, *containers: str, **substitutions: str) -> subprocess.Popen[str]:
+        """A step of the build config, as Cloud Build runs it."""
         source = self.source
         values = BUILDER | {
             "_SOURCE_IMAGE": source["name"],
@@ -83,30 +96,28 @@ class Packer:
             "_CONTAINERS": ",".join(containers),
         }
         config = yaml.safe_load((ROOT / "cloudbuild" / "boot-image.yaml").read_text("utf-8"))
-        step = next(each for each in config["steps"] if each["id"] == "image")
-        variables = dict(each.split("=", 1) for each in step["env"])
-        for name, value in values.items():
-            variables = {key: text.replace(f"${{{name}}}", value) for key, text in variables.items()}
+        [step] = [each for each in substituted(config, values | substitutions)["steps"] if each["id"] == step_id]
         manifest = self.cloud.manifest
-        variables |= {
-            "PATH": os.environ["PATH"],
+        variables = dict(each.split("=", 1) for each in step.get("env", [])) | {
+            "PATH": f"{BUILT}:{os.environ['PATH']}" if self._pinned else os.environ["PATH"],
+            "PACKER_PLUGIN_PATH": str(BUILT / "plugins"),
             "HOME": str(self._home),
             "HTTPS_PROXY": manifest["proxy"]["url"],
             "SSL_CERT_FILE": manifest["proxy"]["ca_file"],
             "GOOGLE_APPLICATION_CREDENTIALS": manifest["env"]["GOOGLE_APPLICATION_CREDENTIALS"],
             "CHECKPOINT_DISABLE": "1",
         }
-        self._agent.start()
+        if self._agent.ident is None:
+            self._agent.start()
         self._build = subprocess.Popen(
-            ["packer", command, *(["-color=false", "-timestamp-ui"] if command == "build" else []), "."],
-            cwd=self._template, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
+            [step.get("entrypoint", "packer"), *step["args"]], cwd=self._workspace, env=variables,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         return self._build
 
-    def run(self, command: str, *containers: str) -> tuple[int, str]:
-        """packer to its end: exit status and what it printed."""
-        process = self.start(command, *containers)
+    def run(self, step_id: str, *containers: str, **substitutions: str) -> tuple[int, str]:
+        """A step to its end: exit status and what it printed."""
+        process = self.start(step_id, *containers, **substitutions)
         out = process.communicate(timeout=150)[0]
         return process.returncode, out
 
@@ -130,7 +141,7 @@ class Packer:
         ]
 
     def stop(self) -> None:
-        """The machine is left to itself, and a build that still runs is ended."""
+        """The machine is left to itself, a build that still runs is ended, and an image that was made is deleted."""
         if self._build is not None and self._build.poll() is None:
             kill(self._build)
         self._ended.set()
@@ -139,6 +150,9 @@ class Packer:
         if self._sshd is not None:
             os.killpg(self._sshd.pid, signal.SIGKILL)
             self._sshd.communicate()
+        image = f"/compute/v1/projects/{PROJECT}/global/images/{IMAGE}"
+        if self.cloud.http(COMPUTE, "DELETE", image)[0] == 200:
+            eventually(lambda: self.get(f"global/images/{IMAGE}")[0] == 404, "the image is gone")
 
     def _play_guest_agent(self) -> None:
         """When the instance runs: its `ssh-keys` into their user's file, and sshd on its address."""
@@ -158,6 +172,16 @@ class Packer:
         self._sshd = self.node.start(SSHD.format(address=address))
 
 
+def leave_out_what_is_newer(template: Path) -> None:
+    """What remains is the template as packer 1.6 knows it."""
+    (template / "plugins.pkr.hcl").unlink()
+    file = template / "boot-image.pkr.hcl"
+    lines = file.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.strip().startswith(NEWER)]
+    assert len(lines) - len(kept) == len(NEWER)
+    file.write_text("".join(kept))
+
+
 def gone(packer: Packer) -> None:
     """No machine and no disk of the build is left, and no image was made."""
     eventually(lambda: packer.leftovers() == [], "instance and disk are gone")
@@ -169,9 +193,23 @@ def test_the_whole_template_is_valid(packer: Packer) -> None:
     assert status == 0, out
 
 
+@of_the_pinned_one
+def test_the_plugin_is_the_one_that_the_template_asks_for(packer: Packer) -> None:
+    status, out = packer.run("plugins")
+    assert status == 0, out
+
+
+@pytest.mark.parametrize("name", ["_ENV", "_RUN_ID", "_IMAGE_NAME", "_FAMILY", "_ZONE", "_SOURCE_IMAGE"])
+@of_the_pinned_one
+def test_a_build_that_was_not_told_what_it_needs_is_not_begun(packer: Packer, name: str) -> None:
+    status, out = packer.run("validate", **{name: ""})
+    assert status == 1
+    assert "is empty: a build needs it" in out
+
+
 def test_a_container_image_that_is_nowhere_fails_the_build(packer: Packer, registry: Registry) -> None:
     nowhere = f"{registry.host}/nowhere@sha256:{'0' * 64}"
-    status, out = packer.run("build", nowhere)
+    status, out = packer.run("image", nowhere)
     assert status == 1
     assert f"poolwright: error: {nowhere} cannot be pulled" in out, out
     gone(packer)
@@ -181,30 +219,62 @@ def test_a_container_image_that_was_tampered_with_fails_the_build(packer: Packer
     image = registry.push("tampered")
     largest = max(registry.layers(image), key=lambda each: each.stat().st_size)
     largest.write_bytes(bytes(reversed(largest.read_bytes())))
-    status, out = packer.run("build", image)
+    status, out = packer.run("image", image)
     assert status == 1
     assert f"poolwright: error: {image} cannot be pulled" in out, out
     gone(packer)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "tell"),
+    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill)],
+    ids=["as by a terminal, all processes", "as by docker stop, the first process"],
+)
 def test_a_build_that_is_stopped_half_way_leaves_nothing(
-    packer: Packer, registry: Registry, number: signal.Signals
+    packer: Packer, registry: Registry, number: signal.Signals, tell: Callable[[int, int], None]
 ) -> None:
-    image = registry.push(f"held-{int(number)}")
+    image = registry.push("held")
     registry.wire.hold(after=500_000)
-    process = packer.start("build", image)
+    process = packer.start("image", image)
     assert registry.wire.held.wait(60)
-    os.killpg(process.pid, number)  # all of it, as a terminal and a container that is stopped do
+    tell(process.pid, number)
     out = process.communicate(timeout=60)[0]
     registry.wire.release()
     assert process.returncode != 0, out
     gone(packer)
 
 
+@pytest.mark.parametrize("packer", ["debian"], indirect=True)
+def test_a_build_that_takes_too_long_leaves_nothing(packer: Packer, registry: Registry) -> None:
+    """With the older packer, whose machine has no time of its own: here a minute of it is a second of packer's."""
+    image = registry.push("slow")
+    registry.wire.hold(after=500_000)
+    status, out = packer.run("image", image, _PACKER_SECONDS="30")
+    held = registry.wire.held.is_set()
+    registry.wire.release()
+    assert held
+    assert status != 0, out
+    gone(packer)
+
+
+@of_the_pinned_one
+def test_a_machine_whose_packer_was_killed_is_deleted_when_its_time_is_over(packer: Packer, registry: Registry) -> None:
+    image = registry.push("orphan")
+    registry.wire.hold(after=500_000)
+    process = packer.start("image", image, _PACKER_SECONDS="1800")
+    assert registry.wire.held.wait(60)
+    kill(process)
+    assert packer.leftovers() == [f"{IMAGE}-build", f"{IMAGE}-build"]  # the machine and its disk
+    eventually(lambda: packer.get(f"zones/{ZONE}/instances/{IMAGE}-build")[0] == 404, "the machine is gone")
+    registry.wire.release()
+    assert packer.get(f"global/images/{IMAGE}")[0] == 404
+    zone = f"projects/{PROJECT}/zones/{ZONE}"
+    assert packer.cloud.http(COMPUTE, "DELETE", f"/compute/v1/{zone}/disks/{IMAGE}-build")[0] == 200
+
+
 def test_an_image_is_made_and_labelled_and_the_machine_is_gone(packer: Packer, registry: Registry) -> None:
     images = registry.push("model"), registry.push("server")
-    status, out = packer.run("build", *images)
+    status, out = packer.run("image", *images)
     assert status == 0, out
     made = packer.get(f"global/images/{IMAGE}")[1]
     assert made["status"] == "READY"
@@ -225,3 +295,6 @@ def test_an_image_is_made_and_labelled_and_the_machine_is_gone(packer: Packer, r
     )
     assert "private_key" not in str(packer.instance)
     assert list(packer.node.path("/etc/ssh").glob("ssh_host_*")) == []
+    status, out = packer.run("image")
+    assert (status, packer.leftovers()) == (1, []), "where there is an image no machine is made"
+    assert f"{IMAGE} already exists" in out
