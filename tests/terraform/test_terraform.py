@@ -117,7 +117,7 @@ def test_the_subscriptions_are_those_of_the_stand_ins_deployment(copy: Path) -> 
         "project_id": "acme-poolwright",
         "region": "us-central1",
         "archive": "tests/archive.zip",
-        "node_service_accounts": '["nodes@acme-poolwright.iam.gserviceaccount.com"]',
+        "node_service_accounts": '["gke-nodes@acme-poolwright.iam.gserviceaccount.com"]',
     }
     told = console(folder, "local.subscriptions", variables)
     found = {

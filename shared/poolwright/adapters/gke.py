@@ -19,7 +19,7 @@ _PROJECT = re.compile(r"/projects/([^/]+)/")
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """Where a cluster's API is; `ca` is the base64 of its certificate authority's PEM."""
+    """Where a cluster's API is; `ca` is its certificate authority's PEM in base64, or '' where a public one vouches."""
 
     url: str
     ca: str
@@ -77,6 +77,10 @@ class KubernetesEngine:
 
 
 def _plane(cluster: Any) -> ControlPlane:
+    """The DNS-based endpoint where that is open: it is reached from everywhere, and its certificate is a public one
+    (https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation#dns-based_endpoint)."""
+    if dns := _endpoints(cluster.control_plane_endpoints_config).dns:
+        return ControlPlane(url=f"https://{dns}", ca="")
     return ControlPlane(url=f"https://{cluster.endpoint}", ca=cluster.master_auth.cluster_ca_certificate)
 
 

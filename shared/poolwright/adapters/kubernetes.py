@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import certifi
 import urllib3
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
@@ -63,7 +64,11 @@ class KubernetesApi:
         self._token = token
         self._unreachable = unreachable
         # Reads and writes alike are tried once more at the next step, not here.
-        configuration = Configuration(host=place.url, ca_cert_data=base64.b64decode(place.ca).decode(), retries=False)
+        configuration = Configuration(host=place.url, retries=False)
+        if place.ca:
+            configuration.ca_cert_data = base64.b64decode(place.ca).decode()
+        else:
+            configuration.ssl_ca_cert = certifi.where()
         self._client = ApiClient(configuration)
 
     def nodes(self) -> list[Node]:

@@ -66,8 +66,8 @@ variable "node_service_accounts" {
   type        = set(string)
 
   validation {
-    condition     = length(var.node_service_accounts) > 0 && alltrue([for email in var.node_service_accounts : can(regex("^[^@]+@[a-z0-9.-]+\\.gserviceaccount\\.com$", email))])
-    error_message = "node_service_accounts must name the nodes' service accounts by email, ...gserviceaccount.com; one at least."
+    condition     = length(var.node_service_accounts) > 0 && alltrue([for email in var.node_service_accounts : can(regex("^([a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z0-9.-]+\\.iam|[0-9]+-compute@developer)\\.gserviceaccount\\.com$", email))])
+    error_message = "node_service_accounts must name the nodes' service accounts by email, such as gke-nodes@my-project.iam.gserviceaccount.com (6 to 30 characters before the @); one at least."
   }
 }
 

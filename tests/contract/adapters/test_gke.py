@@ -125,6 +125,23 @@ def test_the_control_plane_is_reached_through_its_endpoint_and_authority(
     assert all(node.ready and node.labels["cloud.google.com/gke-nodepool"] == "l4" for node in gpu_nodes)
 
 
+def test_a_dns_based_endpoint_that_is_open_is_the_way(
+    serving: Cluster, engine: KubernetesEngine, access: GoogleAccess
+) -> None:
+    def config(is_open: bool) -> dict[str, Any]:
+        return {"dns_endpoint_config": {"endpoint": "gke-1a2b.us-central1.gke.goog", "allow_external_traffic": is_open}}
+
+    client = access.rest(ClusterManagerClient, HOST)
+    for is_open in (False, True):
+        update = {"desired_control_plane_endpoints_config": config(is_open)}
+        operation = client.update_cluster(request={"name": str(SERVING), "update": update})
+        name = f"{str(SERVING).rpartition('/clusters/')[0]}/operations/{operation.name}"
+        eventually(lambda: client.get_operation(name=name), lambda each: each.status.name == "DONE")  # noqa: B023
+        plane = engine.control_plane(SERVING)
+        assert (plane.url == "https://gke-1a2b.us-central1.gke.goog") == is_open
+        assert bool(plane.ca) != is_open
+
+
 def test_where_a_cluster_is_its_reading_tells_once(
     serving: Cluster, engine: KubernetesEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -360,6 +360,18 @@ def test_a_server_of_another_authority_is_not_talked_to(cluster: Cluster, tmp_pa
     assert cluster.shown == []
 
 
+def test_where_no_authority_is_given_a_public_one_must_vouch(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ControlPlane(url=cluster.place.url, ca="")
+    with pytest.raises(Weather, match="certificate verify failed"):
+        KubernetesApi(place, token=lambda: "secret").nodes()
+    assert cluster.shown == []
+    (tmp_path / "public.pem").write_bytes(base64.b64decode(cluster.place.ca))
+    monkeypatch.setattr("certifi.where", lambda: str(tmp_path / "public.pem"))
+    assert KubernetesApi(place, token=lambda: "secret").nodes() == []
+
+
 def test_a_cluster_is_located_once_and_anew_when_it_cannot_be_reached(cluster: Cluster) -> None:
     ref = ClusterRef("p", "l", "c")
     places = iter([ControlPlane(url="https://127.0.0.1:1", ca=cluster.place.ca), cluster.place])

@@ -19,12 +19,12 @@ variables {
     serving_eu = {
       project              = "acme-gpus-eu"
       location             = "europe-west4"
-      node_service_account = "nodes@acme-gpus-eu.iam.gserviceaccount.com"
+      node_service_account = "gke-nodes@acme-gpus-eu.iam.gserviceaccount.com"
     }
     serving_us = {
       project              = "acme-gpus-us"
       location             = "us-central1"
-      node_service_account = "nodes@acme-gpus-us.iam.gserviceaccount.com"
+      node_service_account = "gke-nodes@acme-gpus-us.iam.gserviceaccount.com"
     }
   }
 

@@ -10,7 +10,7 @@ variables {
   project_id           = "acme-gpus"
   region               = "us-central1"
   archive              = "../../modules/poolwright/tests/archive.zip"
-  node_service_account = "nodes@acme-gpus.iam.gserviceaccount.com"
+  node_service_account = "gke-nodes@acme-gpus.iam.gserviceaccount.com"
   kube_context         = "serving"
   cluster              = { name = "serving", location = "us-central1" }
   provisioners = {

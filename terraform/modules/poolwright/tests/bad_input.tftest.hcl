@@ -6,7 +6,7 @@ variables {
   project_id            = "acme-poolwright"
   region                = "us-central1"
   archive               = "tests/archive.zip"
-  node_service_accounts = ["nodes@acme-gpus.iam.gserviceaccount.com"]
+  node_service_accounts = ["gke-nodes@acme-gpus.iam.gserviceaccount.com"]
 }
 
 run "project_number" {
@@ -94,6 +94,16 @@ run "node_service_account_that_is_a_person" {
 
   variables {
     node_service_accounts = ["somebody@example.com"]
+  }
+
+  expect_failures = [var.node_service_accounts]
+}
+
+run "node_service_account_with_too_short_a_name" {
+  command = plan
+
+  variables {
+    node_service_accounts = ["nodes@acme-gpus.iam.gserviceaccount.com"]
   }
 
   expect_failures = [var.node_service_accounts]

@@ -9,7 +9,7 @@ variables {
   region                = "us-central1"
   archive               = "tests/archive.zip"
   fleet_projects        = ["acme-poolwright", "acme-gpus"]
-  node_service_accounts = ["nodes@acme-gpus.iam.gserviceaccount.com"]
+  node_service_accounts = ["gke-nodes@acme-gpus.iam.gserviceaccount.com"]
   webhook_variables     = ["POOLWRIGHT_PRODUCTION_WEBHOOK"]
   commanders            = ["group:platform@example.com"]
 }
@@ -122,6 +122,13 @@ run "identities" {
   assert {
     condition     = toset(keys(local.fleet_permissions)) == local.functions && toset(keys(local.store_permissions)) == local.functions
     error_message = "The tables of permissions name every function and no other."
+  }
+}
+
+run "step_and_tick_may_connect_to_clusters" {
+  assert {
+    condition     = keys(google_project_iam_member.connect) == ["acme-gpus/step", "acme-gpus/tick", "acme-poolwright/step", "acme-poolwright/tick"] && google_project_iam_member.connect["acme-gpus/tick"].member == google_service_account.function["tick"].member
+    error_message = "Those who reach clusters, and nobody else, may use their DNS-based endpoints."
   }
 }
 

@@ -9,7 +9,7 @@ variables {
   region                = "us-central1"
   archive               = "tests/archive.zip"
   fleet_projects        = ["acme-poolwright", "acme-gpus"]
-  node_service_accounts = ["nodes@acme-gpus.iam.gserviceaccount.com"]
+  node_service_accounts = ["gke-nodes@acme-gpus.iam.gserviceaccount.com"]
   runbooks              = "https://docs.example.com/recover/"
   alerts                = { drift_seconds = 7200 }
 }
