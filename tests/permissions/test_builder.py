@@ -58,7 +58,7 @@ def test_a_build_that_is_stopped_may_clean_up(packer: Packer, registry: Registry
 def test_a_build_may_do_what_it_does_and_nothing_else(packer: Packer, registry: Registry, folder: Path) -> None:
     status, out = packer.run("image", registry.push("model"))
     assert status == 0, out
-    for step in ("label", "verify"):
+    for step in ("leftovers", "label", "verify"):
         gcloud(packer, step, folder)
     used = needed(packer.cloud)
     assert sorted(used | {LOG}) == sorted(map(str, roles.of_builder()))
