@@ -202,7 +202,7 @@ def _empty(hands: Hands, memory: Memory, drain: Drain, group: GroupRef, member: 
     if not isinstance(step, draining.Delete):
         return memory, step.reason, False
     if draining.movable(hands.kubernetes.pods_on(drain.node)):  # one that the scheduler had placed before it was closed
-        return memory, "a pod has just come", True
+        return memory, "a pod has just come", False  # seen by the next tick: two lists that differ make no haste
     if not drain.deleting:
         memory, drain = _note(hands, memory, drain, deleting=True)
     hands.ports.compute.delete_instances(group, [member["instance"]], request_id=hands.ports.clock.unique())

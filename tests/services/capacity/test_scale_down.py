@@ -232,6 +232,26 @@ def test_a_pod_that_was_placed_at_the_last_moment_keeps_its_node(begin: Begin, m
     assert not closed(flow)
 
 
+def test_two_lists_of_pods_that_do_not_agree_are_looked_at_once_a_tick(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = begin(LATER)
+    idle, api = idle_node(flow), flow.ports.clusters.kubernetes(CLUSTER)
+    once_more: list[str] = []
+    busy = next(pods for node in sorted(nodes(flow)) if (pods := api.pods_on(node)) and node != idle)
+
+    def another(node: str) -> list[Pod]:
+        once_more.append(node)
+        assert len(once_more) < 100, "it spins"
+        return busy
+
+    monkeypatch.setattr(api, "pods_on", another)
+    flow.pass_time(1200)
+    assert idle in closed(flow)
+    assert 0 < len(once_more) <= 1200 / 60
+    assert not asked(flow, "DeleteInstances")
+
+
 def test_a_node_in_hand_is_spared_for_pods_that_wait_for_gpus(begin: Begin) -> None:
     flow, idle = begin_a_drain(begin)
     flow.there(lambda: scale(flow, "chat", replicas=2))
