@@ -22,7 +22,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -73,10 +73,10 @@ rehearsal: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## A local Google Cloud to go t
 	@$(RUN) -m localcloud.rehearsal
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser and not container" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
-	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes and not container" $(TESTS)
 
 test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real control plane (make kubernetes, make helm)
 	@for each in build/kubernetes build/helm; do \
@@ -91,6 +91,13 @@ test-packer: $(VENV)/.done ## The boot image on real packers, containerd and reg
 		PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || { echo "make test-packer needs $$each" >&2; exit 1; }; done
 	@test "$$(id -u)" = 0 || { echo "make test-packer mounts file systems: run it as root" >&2; exit 1; }
 	@$(RUN) -m pytest -q -n 0 -m packer $(or $(TESTS),tests/packer tests/permissions)
+
+# apt-get install buildah mmdebstrap
+test-container: $(VENV)/.done ## The container image, built and run (needs root; Debian has the programs)
+	@for each in buildah mmdebstrap; do \
+		command -v $$each >/dev/null || { echo "make test-container needs $$each" >&2; exit 1; }; done
+	@test "$$(id -u)" = 0 || { echo "make test-container builds an image: run it as root" >&2; exit 1; }
+	@$(RUN) -m pytest -q -n 0 -m container $(or $(TESTS),tests/package)
 
 # apt-get install chromium
 test-browser: $(VENV)/.done ## The status page in a real browser

@@ -29,7 +29,7 @@ from tests.package.test_archive import PYTHON
 RECIPE = ROOT / "Dockerfile"
 INSTRUCTION = re.compile(r"^([A-Z]+) ((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 REAL = [
-    pytest.mark.slow,
+    pytest.mark.container,
     pytest.mark.skipif(os.geteuid() != 0, reason="an image is built by root here"),
     *(
         pytest.mark.skipif(shutil.which(each) is None, reason=f"{each} is not installed: no image is built")
@@ -147,7 +147,7 @@ class Buildah:
         return ["buildah", *where, *arguments]
 
     def base(self) -> str:
-        """A Debian with Python in place of the real base, which no package registry has; pip is told there what it is here."""
+        """A Debian with Python in place of the real base, which no package registry has; its pip is told as ours is."""
         context = self.folder / "base"
         context.mkdir()
         packages = "python3,python3-venv,ca-certificates"
