@@ -1,0 +1,32 @@
+"""The pages that the code writes are as the code has it, and leave nothing out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from localcloud.deployment import SUBSCRIPTIONS
+from tools import reference
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_a_page_is_as_the_code_has_it(name: str) -> None:
+    written = (reference.FOLDER / name).read_text("utf-8")
+    assert written == reference.MADE + reference.pages()[name](), "run make references"
+
+
+def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
+    sources = [*Path("shared").rglob("*.py"), *Path("functions").glob("*.py")]
+    read = {
+        name for path in sources for name in re.findall(r"\b(?:POOLWRIGHT|OTEL)_[A-Z_]+\b", path.read_text("utf-8"))
+    }
+    page = reference.variables()
+    assert "POOLWRIGHT_STORE" in read
+    missing = {name for name in read if name not in page and name.removeprefix("OTEL_") == name}
+    assert not missing, f"settings.py's table does not tell of {', '.join(sorted(missing))}"
+
+
+def test_every_topic_that_is_heard_has_a_publisher_and_a_shape() -> None:
+    assert set(reference.TOPICS) == {each.topic for each in SUBSCRIPTIONS}
