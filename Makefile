@@ -22,7 +22,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs terraform-schemas lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -107,8 +107,15 @@ test-browser: $(VENV)/.done ## The status page in a real browser
 screenshots: $(VENV)/.done ## The pictures of the status page, into docs/images
 	@$(RUN) -m tests.status_page.screenshots >/dev/null
 
-test-terraform: $(VENV)/.done ## The Terraform modules (more of them with terraform, Go and tflint)
-	@$(RUN) -m pytest -q -m terraform tests/terraform
+test-terraform: $(VENV)/.done ## The Terraform modules (needs terraform, Go, kubectl; make helm, make tflint)
+	@for each in build/helm build/tflint; do \
+		test -x $$each || { echo "$$each is missing: run make $${each#build/}" >&2; exit 1; }; done
+	@for each in terraform go kubectl; do \
+		command -v $$each >/dev/null || { echo "make test-terraform needs $$each" >&2; exit 1; }; done
+	@$(RUN) -m pytest -q -n 0 -m terraform $(or $(TESTS),tests/terraform)
+
+terraform-schemas: $(VENV)/.done ## The providers' schemas as far as the modules use them, for their tests (downloads 70 MB)
+	@$(RUN) tests/terraform/provider_schemas.py
 
 terraform-docs: $(VENV)/.done ## The modules' inputs and outputs, into their READMEs
 	@$(RUN) tools/terraform_readme.py

@@ -3,7 +3,7 @@
 Terraform's own registry is not needed for them: HashiCorp's bindings for Python carry each provider's schema as a jsii
 assembly (the PyPI packages cdktf-cdktf-provider-google and cdktf-cdktf-provider-helm).
 
-    python tests/terraform/provider_schemas.py      downloads them (60 MB) and writes the file anew
+    make terraform-schemas      downloads them (70 MB) and writes the file anew
 
 The shape of a body (a resource, a data source, a block):
 
@@ -138,8 +138,8 @@ def assembly(provider: str, folder: Path) -> Assembly:
             return Assembly(provider, json.load(content)["types"])
 
 
-def main() -> None:
-    """Write the file."""
+def derived() -> str:
+    """The file's text, from the bindings: of each resource and data source that is used, its body."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for provider, (_, version) in BINDINGS.items():
@@ -149,8 +149,8 @@ def main() -> None:
                 kind: {name: types.body(kind, name) for each, name in wanted if each == kind}
                 for kind in ("resource", "data")
             }
-    FILE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    FILE.write_text(derived(), "utf-8")

@@ -33,12 +33,16 @@ def test_every_argument_and_block_is_one_of_the_providers(module: Path) -> None:
 
 def test_the_schemas_are_of_all_that_is_declared_and_of_the_pinned_versions() -> None:
     kept = {(p, kind, name) for p, each in SCHEMAS.items() for kind in ("resource", "data") for name in each[kind]}
-    assert kept == set(provider_schemas.used()), "run python tests/terraform/provider_schemas.py"
+    assert kept == set(provider_schemas.used()), "run make terraform-schemas"
     pins = set()
     for path in ROOT.rglob("versions.tf"):
         text = path.read_text("utf-8")
         pins |= set(re.findall(r'source\s+= "hashicorp/(\w+)"\s+version = "~> ([\d.]+)"', text))
     assert pins == {(name, each["version"].rpartition(".")[0]) for name, each in SCHEMAS.items()}
+
+
+def test_the_schemas_are_the_bindings_own() -> None:
+    assert provider_schemas.FILE.read_text("utf-8") == provider_schemas.derived(), "run make terraform-schemas"
 
 
 @pytest.mark.parametrize(
