@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -72,19 +72,20 @@ def _under(world: World, table: str, start: str) -> list[Json]:
     return [each for name, each in sorted(world.table(table).items()) if name.startswith(start)]
 
 
-def put(endpoints: Mapping[str, str], project: str, urls: Mapping[str, str]) -> None:
-    """Tell a running stand-in what Terraform has made; `urls`: where each function is."""
+def put(endpoints: Mapping[str, str], project: str, urls: Mapping[str, str], *, variables: Iterable[str]) -> None:
+    """Tell a running stand-in what Terraform has made; `urls`: where each function is; `variables`: what it is told
+    by, whose values are nobody's business."""
     control = endpoints["localcloud"]
     shown = f"{endpoints[resource_manager.HOST]}/v3/projects/{project}"
     with urllib.request.urlopen(shown, timeout=30) as answer:  # noqa: S310
         number = json.loads(answer.read())["name"].rpartition("/")[2]
-    for table, rows in tables(project=project, number=number, urls=urls).items():
+    for table, rows in tables(project=project, number=number, urls=urls, variables=variables).items():
         body = json.dumps(rows).encode()
         request = urllib.request.Request(f"{control}/tables/{table}", data=body, method="PUT")  # noqa: S310
         urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
 
 
-def tables(*, project: str, number: str, urls: Mapping[str, str]) -> dict[str, Json]:
+def tables(*, project: str, number: str, urls: Mapping[str, str], variables: Iterable[str] = ()) -> dict[str, Json]:
     """Table -> rows, as Terraform leaves a project; nodes run as Compute's default service account."""
     place = f"projects/{project}/locations/{REGION}"
     job: Json = {
@@ -103,7 +104,8 @@ def tables(*, project: str, number: str, urls: Mapping[str, str]) -> dict[str, J
     step = {"role": "roles/iam.serviceAccountUser", "members": [f"serviceAccount:{identity('step', project)}"]}
     return {
         FUNCTIONS_TABLE: {
-            f"{place}/functions/{_dashed(each)}": _function(project, place, each, urls[each]) for each in urls
+            f"{place}/functions/{_dashed(each)}": _function(project, place, each, urls[each], variables)
+            for each in urls
         },
         JOBS: {job["name"]: job},
         ROLES: {role: {"name": role, "includedPermissions": has} for role, (_, has) in roles.items()},
@@ -113,13 +115,17 @@ def tables(*, project: str, number: str, urls: Mapping[str, str]) -> dict[str, J
     }
 
 
-def _function(project: str, place: str, name: str, url: str) -> Json:
+def _function(project: str, place: str, name: str, url: str, variables: Iterable[str]) -> Json:
     return {
         "name": f"{place}/functions/{_dashed(name)}",
         "state": "ACTIVE",
         "environment": "GEN_2",
         "buildConfig": {"runtime": "python312", "entryPoint": name},
-        "serviceConfig": {"uri": url, "serviceAccountEmail": identity(name, project)},
+        "serviceConfig": {
+            "uri": url,
+            "serviceAccountEmail": identity(name, project),
+            "environmentVariables": dict.fromkeys(variables, ""),
+        },
     }
 
 

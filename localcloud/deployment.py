@@ -149,7 +149,8 @@ class Deployment:
         endpoints = json.loads(self.env.get("POOLWRIGHT_ENDPOINTS", "{}"))
         if "localcloud" in endpoints:
             urls = {each.name: each.url for each in self.functions.values()}
-            deployed.put(endpoints, self.env["POOLWRIGHT_PROJECT"], urls)
+            variables = [name for name in self.env if name.startswith("POOLWRIGHT_")]
+            deployed.put(endpoints, self.env["POOLWRIGHT_PROJECT"], urls, variables=variables)
 
     def _request(self, each: Subscription, *, retry: bool) -> dict[str, Any]:
         request: dict[str, Any] = {

@@ -1,8 +1,10 @@
-"""`poolwright doctor` as a process: on a real control plane, where RBAC says what each function may."""
+"""`poolwright doctor` as a process: of what is deployed from the archive, and of a real control plane, where RBAC says
+what each function may."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,9 @@ import pytest
 import yaml
 
 from poolwright.references import ClusterRef
+from tests.end_to_end.deployed import deployed, eventually
 from tests.end_to_end.operator import ROOT, Operator
 from tests.real_stack import RealStack
-
-pytestmark = [pytest.mark.kubernetes, pytest.mark.kubectl, pytest.mark.slow]
 
 ASKER = "doctor@{}.iam.gserviceaccount.com"
 MAY_ASK = [
@@ -45,6 +46,21 @@ def findings(operator: Operator, check: str) -> list[dict[str, Any]]:
     return [each for each in json.loads(said.out)["findings"] if each["check"] == check]
 
 
+@pytest.mark.slow
+def test_what_is_deployed_from_the_archive_is_in_order(archive: Path, tmp_path: Path) -> None:
+    with deployed(archive, tmp_path) as poolwright:
+        deployment = poolwright.stage.deployment
+        operator = Operator({**os.environ, **deployment.env})
+        eventually("GPUs that are measured", lambda: operator.poolwright("doctor").status == 0)
+        said = operator.poolwright("doctor")
+        assert said.status == 0
+        assert said.err == ""
+        assert said.out.splitlines()[-1] == "problems: 0, warnings: 0, unknown: 0."
+
+
+@pytest.mark.kubernetes
+@pytest.mark.kubectl
+@pytest.mark.slow
 def test_what_rbac_lets_functions_do_is_known_to_whoever_may_ask(real_stack: RealStack, operator: Operator) -> None:
     found = findings(operator, "network path")
     assert {each["severity"] for each in found} == {"unknown", "warning"}

@@ -101,8 +101,13 @@ def _endpoint(sight: Sight, subscription: Json, wanted: Subscription) -> Iterato
         yield says.warning(where, what, APPLY)
     elif function.get("state", "ACTIVE") != "ACTIVE":
         yield says.problem(where, f"function {wanted.function} is {function['state']}", "gcloud functions list --v2")
-    elif url.rstrip("/") not in {function.get("serviceConfig", {}).get("uri", ""), function.get("url", "")}:
+    elif url.rstrip("/") not in _addresses(function):
         yield says.problem(where, f"it pushes to {url}, which is not function {wanted.function}", APPLY)
+
+
+def _addresses(function: Json) -> set[str]:
+    """A function has two: its service's, and its own (https://cloud.google.com/functions/docs/calling/http)."""
+    return {str(each).rstrip("/") for each in (function.get("serviceConfig", {}).get("uri"), function.get("url"))}
 
 
 def _dead_letters(sight: Sight, topics: list[str], listed: list[Json]) -> Iterator[Finding]:
