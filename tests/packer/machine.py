@@ -40,12 +40,12 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 
 class Machine:
-    """A root of its own; see root.sh. `run` does things in it as its root."""
+    """A root of its own, `cos` or `ubuntu`; see root.sh. `run` does things in it as its root."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", HERE / "root.sh", folder],
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", HERE / "root.sh", folder, kind],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
@@ -243,9 +243,9 @@ class Wire:
 
 
 @contextlib.contextmanager
-def machine(folder: Path) -> Iterator[Machine]:
+def machine(folder: Path, kind: str = "cos") -> Iterator[Machine]:
     """A machine with packer's scripts, gone at the end."""
-    made = Machine(folder)
+    made = Machine(folder, kind)
     try:
         made.bring_scripts()
         yield made

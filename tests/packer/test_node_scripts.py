@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.packer.machine import PACKER, ROOT, Machine, Registry, kill
+from tests.packer.machine import PACKER, ROOT, Machine, Registry, kill, machine
 
 pytestmark = pytest.mark.packer
 
@@ -56,6 +57,23 @@ def test_a_second_run_pulls_nothing(node: Machine, registry: Registry, two: tupl
     assert done.returncode == 0
     assert done.stdout.count("is here already") == 2
     assert registry.fetched() == asked
+
+
+@pytest.mark.parametrize(("kind", "executed"), [("cos", 126), ("ubuntu", 0)])
+def test_all_scripts_do_their_work_on_both_node_images_and_a_second_time_too(
+    folder: Path, registry: Registry, two: tuple[str, str], kind: str, executed: int
+) -> None:
+    with machine(folder, kind) as node:
+        assert node.run("cp /usr/bin/true /tmp/true && /tmp/true").returncode == executed
+        for script in ("preload", "bake", "verify") * 2:
+            done = node.script(script, **told(*two))
+            assert done.returncode == 0, done.stderr
+        asked = registry.fetched()
+        assert node.script("preload", **told(*two)).returncode == 0
+        assert registry.fetched() == asked
+        assert node.script("cleanup").returncode == 0
+        assert node.images() == pinned(*two)
+        assert node.run(f"test -s {START} && test ! -s /etc/machine-id").returncode == 0
 
 
 def test_what_was_there_stays(node: Machine, two: tuple[str, str]) -> None:
