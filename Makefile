@@ -143,7 +143,7 @@ helm: build/helm ## The helm that installs the chart in tests (needs Go; two min
 tflint: build/tflint ## The tflint that reads the Terraform modules in tests (needs Go; two minutes, once)
 
 docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/docs; any broken link fails it (needs npm)
-	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build
 	@echo "build/docs/index.html"
 
 references: $(VENV)/.done ## The pages of docs/reference, from the code
