@@ -38,9 +38,9 @@ def _code(functions: Path, shared: Path) -> Iterator[tuple[str, Path]]:
     finder = ModuleFinder(path=[str(functions), str(shared)])
     finder.run_script(str(functions / "main.py"))
     for module in finder.modules.values():
-        if module.__file__ is None:
+        if (file := vars(module)["__file__"]) is None:  # a part of Python itself
             continue
-        path = Path(module.__file__)
+        path = Path(file)
         source = functions if path.is_relative_to(functions) else shared
         yield path.relative_to(source).as_posix(), path
         if path.name == "__init__.py":

@@ -52,7 +52,7 @@ def handle(attributes: dict[str, str] | None = None) -> str:
 
 
 def told(span: ReadableSpan) -> str:
-    return span.to_json()
+    return str(span.to_json())
 
 
 @pytest.mark.parametrize(
