@@ -22,7 +22,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help rehearsal docs docs-serve references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs terraform-schemas lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve test-docs references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs terraform-schemas lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
@@ -73,7 +73,7 @@ rehearsal: $(VENV)/.done $(FUNCTIONS_VENV)/.done ## A local Google Cloud to go t
 	@$(RUN) -m localcloud.rehearsal
 
 test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
-	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser and not container" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser and not container and not docs" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
 	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes and not container" $(TESTS)
@@ -145,6 +145,9 @@ tflint: build/tflint ## The tflint that reads the Terraform modules in tests (ne
 docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/docs; any broken link fails it (needs npm)
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build
 	@echo "build/docs/index.html"
+
+test-docs: docs ## That the site is whole, and is not made with a broken link
+	@$(RUN) -m pytest -q -n 0 -m docs $(or $(TESTS),tests/docs)
 
 references: $(VENV)/.done ## The pages of docs/reference, from the code
 	@$(RUN) tools/reference.py
