@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import flask.testing
 import yaml
@@ -17,6 +18,7 @@ from werkzeug.serving import make_server
 
 from bench import wide
 from localcloud.ports import LOOPBACK, free_port
+from poolwright import bootstrap
 from poolwright.references import ClusterRef
 from poolwright.services import stop
 from tests.chaos.flows.world import NAME, PROJECT, command, image, phase, release, scale
@@ -32,7 +34,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Looked:
-    """A flow, and the page as a browser's request gets it."""
+    """A flow, and the page as a browser's request gets it. Several may be there at a time: each has its own ports."""
 
     flow: Flow
     app: flask.Flask
@@ -136,7 +138,15 @@ def _looked(folder: Path, world: Path, environments: Path) -> Iterator[Looked]:
     ground = Ground(folder=folder, world=world, environments=environments)
     try:
         with ground.flow() as flow:
-            yield Looked(flow, create_app("status_page", str(ROOT / "functions" / "main.py")))
+            app = create_app("status_page", str(ROOT / "functions" / "main.py"))
+            serve = app.wsgi_app
+
+            def of_this_fleet(environ: Any, start_response: Any) -> Any:
+                with mock.patch.object(bootstrap, "_of_process", lambda: flow.ports):
+                    return serve(environ, start_response)
+
+            app.wsgi_app = of_this_fleet
+            yield Looked(flow, app)
     finally:
         ground.close()
 

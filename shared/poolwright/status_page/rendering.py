@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
+from poolwright.references import last_part
 from poolwright.services import reasons
 from poolwright.status_page.tones import tone
 
@@ -74,7 +75,7 @@ def _jinja() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=harmless, auto_reload=False,
     )  # fmt: skip
-    made.filters.update(moment=moment, ago=ago, tone=tone, sentence=sentence, capital=capital, run=run)
+    made.filters.update(moment=moment, ago=ago, tone=tone, sentence=sentence, capital=capital, name=last_part, run=run)
     made.globals.update(asset=_asset, shared=reasons.shared, said=said, tally=tally, states=states)
     return made
 
