@@ -43,7 +43,7 @@ async def load(plan: Plan, *, world: World, compute: Compute, gke: Gke, monitori
     publish, world.publish = world.publish, _silence
     try:
         paths = {
-            each.name: (await gke.put_cluster(_cluster(each), location=each.location))["_path"]
+            each.name: (await gke.put_cluster(_cluster(each, world.project), location=each.location))["_path"]
             for each in plan.clusters
         }
         _settle(plan, world, gke)
@@ -109,9 +109,10 @@ def _image(image: Image) -> dict[str, Any]:
     return body | ({"sourceImage": image.source_image} if image.source_image else {})
 
 
-def _cluster(cluster: Cluster) -> dict[str, Any]:
+def _cluster(cluster: Cluster, project: str) -> dict[str, Any]:
     """As CreateCluster takes it."""
-    topic = {"enabled": True, "topic": cluster.notification_topic} if cluster.notification_topic else {"enabled": False}
+    name = cluster.notification_topic
+    topic = {"enabled": True, "topic": f"projects/{project}/topics/{name}"} if name else {"enabled": False}
     return {
         "name": cluster.name,
         "initialClusterVersion": cluster.version or _newest(cluster),

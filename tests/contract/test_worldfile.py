@@ -99,6 +99,12 @@ def test_time_takes_its_course_after_loading(loaded: Callable[[Path], Loaded], t
     assert world.world.table("compute.timings") == {}
 
 
+def test_a_cluster_names_its_topic_as_gke_takes_it(loaded: Callable[[Path], Loaded]) -> None:
+    made = loaded(WORLDS / "small.yaml")
+    for cluster in made.gke.state.clusters.values():
+        assert cluster["notificationConfig"]["pubsub"]["topic"] == "projects/acme-gpu/topics/gke-notifications"
+
+
 def test_a_provisioner_names_the_groups_of_its_pools(loaded: Callable[[Path], Loaded]) -> None:
     world = loaded(WORLDS / "small.yaml")
     path = "projects/acme-gpu/locations/us-central1/clusters/serving"
