@@ -23,7 +23,7 @@ from poolwright.events import cloud_build, incident, node_pool, notification, ro
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
-MADE = "<!-- made by make references -->\n\n"
+MADE = "\n<!-- made by make references -->\n"
 
 # Topic -> who publishes there, and the module that reads what comes.
 TOPICS: dict[str, tuple[str, ModuleType]] = {
@@ -188,7 +188,7 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> str:
 def main() -> None:
     """Write them."""
     for name, text in pages().items():
-        (FOLDER / name).write_text(MADE + text(), "utf-8")
+        (FOLDER / name).write_text(text() + MADE, "utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tools import reference
 @pytest.mark.parametrize("name", reference.pages())
 def test_a_page_is_as_the_code_has_it(name: str) -> None:
     written = (reference.FOLDER / name).read_text("utf-8")
-    assert written == reference.MADE + reference.pages()[name](), "run make references"
+    assert written == reference.pages()[name]() + reference.MADE, "run make references"
 
 
 def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
