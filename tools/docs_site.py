@@ -1,8 +1,8 @@
 """What the site shows beside docs/: the files of the repository that its pages link to, and the diagrams' script.
 
 mkdocs loads it as a hook (https://www.mkdocs.org/user-guide/configuration/#hooks). A page links to a file as any forge
-shows it, `../environments/dev.yaml`; in the site that file is a page too. A link to what is not there stays as it is, and
-then mkdocs refuses it.
+shows it, `../environments/dev.yaml`; in the site that file is a page too. A link to what is not there stays as it is,
+and mkdocs refuses it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _fitted(text: str, path: str) -> str:
 
 
 def on_post_page(output: str, *, page: Any, config: Any) -> str:
-    """The script of the diagrams where there is one: the theme takes what is there, and loads nothing from elsewhere."""
+    """The diagrams' script where there is one: the theme takes what is there, and loads none from elsewhere."""
     if 'class="mermaid"' not in output:
         return output
     script = posixpath.relpath(SCRIPT, posixpath.dirname(page.url) or ".")

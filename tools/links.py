@@ -1,6 +1,7 @@
 """Links in the repository's Markdown files: `[text](target)`, outside of code.
 
-A target without a scheme is a path beside the file, as any forge shows it; a folder stands for its README.md or index.md.
+A target without a scheme is a path beside the file, as any forge shows it; a folder stands for its README.md or
+index.md.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def is_external(target: str) -> bool:
 
 
 def file_of(target: str, *, within: str) -> str | None:
-    """The repository's file that a target means in file `within`, both by their paths from its root; None: there is none."""
+    """The file that a target means in file `within`, both by their paths from the repository's root; None: none."""
     path = target.partition("#")[0]
     here = posixpath.normpath(posixpath.join(posixpath.dirname(within), path)) if path else within
     if (ROOT / here).is_dir():
