@@ -101,6 +101,9 @@ def tables(*, project: str, number: str, urls: Mapping[str, str], variables: Ite
     ]
     agents = [f"serviceAccount:service-{number}@{each}.iam.gserviceaccount.com" for each in _PUBLISHING]
     bindings.append({"role": "roles/pubsub.publisher", "members": agents})
+    bindings.append({"role": "roles/editor", "members": [f"serviceAccount:{number}@cloudservices.gserviceaccount.com"]})
+    writer = f"serviceAccount:service-{number}@gcp-sa-logging.iam.gserviceaccount.com"
+    sink = {"role": "roles/pubsub.publisher", "members": [writer]}
     step = {"role": "roles/iam.serviceAccountUser", "members": [f"serviceAccount:{identity('step', project)}"]}
     return {
         FUNCTIONS_TABLE: {
@@ -110,6 +113,7 @@ def tables(*, project: str, number: str, urls: Mapping[str, str], variables: Ite
         JOBS: {job["name"]: job},
         ROLES: {role: {"name": role, "includedPermissions": has} for role, (_, has) in roles.items()},
         resource_manager.POLICIES: {project: {"version": 3, "bindings": bindings}},
+        "pubsub.policies": {f"projects/{project}/topics/gke-audit": {"etag": "ACAB", "bindings": [sink]}},
         ACCOUNTS: {f"{number}-compute@developer.gserviceaccount.com": {"version": 1, "bindings": [step]}},
         service_usage.TABLE: {f"{each}.googleapis.com": "ENABLED" for each in _OWN_APIS},
     }

@@ -8,6 +8,7 @@ from poolwright import bootstrap
 from poolwright.adapters.cloud_functions import CloudFunctions
 from poolwright.adapters.cloud_scheduler import CloudScheduler
 from poolwright.adapters.compute_quotas import ComputeQuotas
+from poolwright.adapters.gke_server_config import GkeServerConfig
 from poolwright.adapters.google_access import GoogleAccess
 from poolwright.adapters.google_rest import Dates
 from poolwright.adapters.iam import IamApi
@@ -36,6 +37,7 @@ def instruments(settings: Settings) -> Instruments:
         pubsub=PubSubDeployed(access, dates),
         quotas=ComputeQuotas(access, dates),
         alerts=MonitoringDeployed(access, dates),
+        server_config=GkeServerConfig(access, dates),
         clusters=cast(ControlPlanes, ports.clusters),
         dates=dates,
     )

@@ -89,6 +89,7 @@ def test_where_all_is_well_it_finds_nothing(doctor: Any) -> None:
 
 
 REFERENCE = {"cluster": "serving", "machineType": "g2-standard-8", "zone": "us-east4-a"}
+AUDIT = f"projects/{PROJECT}/topics/gke-audit"
 GONE = {"name": "gone", "location": "us-central1"}
 PRIVATE = {"ipEndpointsConfig": {"enabled": True, "enablePublicEndpoint": False}}
 FENCED = {
@@ -143,6 +144,7 @@ FAULTS: list[tuple[str, str, str, str, Change]] = [
     ),
     ("image policy", "problem", "demo", "is FAILED, not READY", image(status="FAILED")),
     ("image policy", "warning", "demo", "UEFI_COMPATIBLE", image(guestOsFeatures=[])),
+    ("image policy", "problem", PROJECT, "no instance group can make a VM", without_policy_of("@cloudservices")),
     ("image policy", "warning", "serving/l4", "image type is CUSTOM", in_pool("l4", imageType="CUSTOM")),
     ("subscriptions", "problem", "work", "no such topic", without("pubsub.topics", f"projects/{PROJECT}/topics/work")),
     (
@@ -222,6 +224,7 @@ FAULTS: list[tuple[str, str, str, str, Change]] = [
         "it sends no notifications",
         in_cluster(SERVING, notificationConfig={"pubsub": {"enabled": False}}),
     ),
+    ("subscriptions", "problem", "gke-audit", "no log sink may publish", without("pubsub.policies", AUDIT)),
     ("ticks", "problem", "scheduler", "no job publishes", without(deployed.JOBS, JOB)),
     (
         "ticks",
@@ -386,10 +389,10 @@ def test_it_changes_nothing_and_asks_each_thing_once(deployment: Deployment, doc
     doctor()
     calls = list(deployment.world.calls)
     assert [each.method for each in calls if each.mutating] == []
-    per_cluster = ("GetCluster", "reviews.create", "nodeprovisioners.get")
+    per_cluster = ("GetCluster", "GetServerConfig", "reviews.create", "nodeprovisioners.get")
     once = Counter(f"{each.host} {each.method}" for each in calls if not each.method.endswith(per_cluster))
-    # The duty cycle of two clusters, and two metrics of subscriptions; the policies of three topics.
-    several = {"MetricService.ListTimeSeries": 4, "IAMPolicy.GetIamPolicy": 3}
+    # The duty cycle of two clusters, and two metrics of subscriptions; the policies of four topics.
+    several = {"MetricService.ListTimeSeries": 4, "IAMPolicy.GetIamPolicy": 4}
     assert {name: many for name, many in once.items() if many > 1} == {
         f"{host} {method}": several[method]
         for host, method in (
@@ -400,6 +403,7 @@ def test_it_changes_nothing_and_asks_each_thing_once(deployment: Deployment, doc
     assert len(once) < 25
     assert Counter(each.method for each in calls if each.method.endswith(per_cluster)) == {
         "ClusterManager.GetCluster": 2,
+        "ClusterManager.GetServerConfig": 2,
         "selfsubjectaccessreviews.create": 2,
         "subjectaccessreviews.create": 10,
         "nodeprovisioners.get": 2,

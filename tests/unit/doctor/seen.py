@@ -17,6 +17,7 @@ SERVING = ClusterRef(OWN, "us-central1", "serving")
 GROUP = GroupRef(OWN, "us-central1-a", "gke-serving-l4-1a2b3c4d-grp")
 ANYWHERE = Endpoints(public=True)
 STEP = f"poolwright-step@{OWN}.iam.gserviceaccount.com"
+EDITOR = {"role": "roles/editor", "members": [f"serviceAccount:{NUMBER}@cloudservices.gserviceaccount.com"]}
 ENVIRONMENT = Environment(
     name="dev", project=OWN, clusters=(ClusterPlace(name="serving", location="us-central1"),),
     build_service_account="builder@acme.iam.gserviceaccount.com",
@@ -47,7 +48,12 @@ def cluster(*pools: NodePool, endpoints: Endpoints = ANYWHERE, provisioners: Any
         "version": "v1.33.5", "versions": ["v1alpha1"], "provisioners": list(provisioners), "reviews": {},
     }  # fmt: skip
     return ClusterSeen(
-        ref=SERVING, environment=ENVIRONMENT, gke=gke, inside=InCluster(**facts | inside), duty_cycle={"node": 50.0}
+        ref=SERVING,
+        environment=ENVIRONMENT,
+        gke=gke,
+        inside=InCluster(**facts | inside),
+        duty_cycle={"node": 50.0},
+        image_types=["COS_CONTAINERD"],
     )
 
 
@@ -56,7 +62,7 @@ def project(**more: Any) -> Project:
         "number": NUMBER,
         "apis": expected.OWN_APIS | expected.FLEET_APIS,
         "mine": frozenset({*permissions.PERSON_OWN, *permissions.PERSON_FLEET}),
-        "policy": {"bindings": []},
+        "policy": {"bindings": [EDITOR]},
         "roles": {},
     }
     return Project(**facts | more)
@@ -70,11 +76,15 @@ def fleet(**more: Any) -> Fleet:
     return Fleet(**facts | more)
 
 
+def publishers(*fleets: str, policy: Any = None) -> Json:
+    """The same policy of every topic to which Google publishes."""
+    topics = {topic for topic, _, _ in expected.agents(OWN, fleets or (OWN,))}
+    return dict.fromkeys({*topics, expected.topic(OWN, expected.AUDIT_TOPIC)}, policy or {"bindings": []})
+
+
 def deployed(**more: Any) -> Deployed:
-    facts: Json = {
-        "functions": [], "jobs": [], "topics": [], "subscriptions": [], "publishers": {}, "waiting": {}, "oldest": {},
-        "stop": "",
-    }  # fmt: skip
+    nothing: Json = {each: [] for each in ("functions", "jobs", "topics", "subscriptions")}
+    facts = nothing | {"publishers": publishers(), "waiting": {}, "oldest": {}, "stop": ""}
     return Deployed(**facts | more)
 
 

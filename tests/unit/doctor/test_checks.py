@@ -34,6 +34,7 @@ from tests.unit.doctor.seen import (
     pool,
     project,
     provisioner,
+    publishers,
     sight,
     wrong,
 )  # fmt: skip
@@ -186,6 +187,18 @@ def test_a_policy_is_read_as_the_organization_means_it(rules: list[Json], allowe
     assert (wrong(images.check(seen)) == []) is allowed
 
 
+def test_whether_groups_may_read_images_by_a_narrower_role_is_unknown() -> None:
+    agent = "serviceAccount:42@cloudservices.gserviceaccount.com"
+
+    def found(*roles: str) -> list[str]:
+        bindings = [{"role": role, "members": [agent]} for role in roles]
+        return [each[0] for each in wrong(images.check(sight(projects={OWN: project(policy={"bindings": bindings})})))]
+
+    assert found("roles/compute.imageUser", "roles/custom") == []
+    assert found("roles/custom") == ["unknown"]
+    assert found() == ["problem"]
+
+
 def test_images_of_the_family_that_are_none_of_ours_are_told() -> None:
     seen = sight(images={"dev": [{"name": "poolwright-dev-1", "selfLink": "x", "status": "READY"}]})
     assert [each[2] for each in wrong(images.check(seen))] == ["no image of family poolwright-dev has our labels"]
@@ -233,9 +246,7 @@ def test_a_project_of_the_fleet_beside_ours_has_topics_of_its_own_that_must_be_l
     other = "acme-prod"
     seen = sight(
         projects={OWN: project(), other: project()}, fleets={OWN: fleet(), other: fleet()},
-        deployed=deployed(publishers={f"projects/{each}/topics/{name}": {} for each, name in (
-            (OWN, "dead-letter"), (OWN, "gke-notifications"), (OWN, "gpu-alerts"), (other, "gke-notifications"),
-        )}),
+        deployed=deployed(publishers=publishers(OWN, other)),
     )  # fmt: skip
     found = {what for _, _, what in wrong(subscriptions.check(seen))}
     for topic in ("cloud-builds", "gke-notifications"):
@@ -288,7 +299,15 @@ def test_where_nothing_is_known_every_check_has_something_to_say() -> None:
         trusted_images=UNREAD, region_quotas=UNREAD, project_quotas=UNREAD, groups=UNREAD, reservations=UNREAD,
         alerts=UNREAD,
     )  # fmt: skip
-    silent = deployed(functions=UNREAD, jobs=UNREAD, topics=UNREAD, subscriptions=UNREAD, oldest=UNREAD, stop=UNREAD)
+    silent = deployed(
+        publishers=publishers(policy=UNREAD),
+        functions=UNREAD,
+        jobs=UNREAD,
+        topics=UNREAD,
+        subscriptions=UNREAD,
+        oldest=UNREAD,
+        stop=UNREAD,
+    )
     seen = sight(projects={OWN: nothing}, fleets={OWN: unread}, deployed=silent, images={"dev": UNREAD}, offsets=())
     found = examine.examine(seen).findings
     assert {each.severity for each in found} <= {"unknown", "ok"}

@@ -53,7 +53,9 @@ MOST_WAIT = 600.0  # seconds that a message may lie around before somebody shoul
 PUBSUB_AGENT = "service-{}@gcp-sa-pubsub.iam.gserviceaccount.com"  # {} is the project's number
 GKE_AGENT = "service-{}@container-engine-robot.iam.gserviceaccount.com"
 MONITORING_AGENT = "service-{}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
-GKE_TOPIC, ALERTS_TOPIC = "gke-notifications", "gpu-alerts"
+GKE_TOPIC, ALERTS_TOPIC, AUDIT_TOPIC = "gke-notifications", "gpu-alerts", "gke-audit"
+SINK_AGENTS = "@gcp-sa-logging.iam.gserviceaccount.com"  # how the email of every sink's writer ends
+APIS_AGENT = "{}@cloudservices.gserviceaccount.com"  # who makes the VMs of instance groups
 
 
 def topic(project: str, name: str) -> str:

@@ -67,6 +67,7 @@ class _Look:
         fleets = {name: self._fleet(name) for name in self._fleets}
         deployed = self._deployed()
         images = {each.name: self._images(each) for each in self._environments}
+        types = {ref: self._image_types(ref) for ref in where}
         duty = {ref: self._duty_cycle(ref, each) for ref, each in where.items()}
         seen = Sight(
             own=self._own, files=files, environments=self._environments,
@@ -78,7 +79,7 @@ class _Look:
         clusters = tuple(
             ClusterSeen(
                 ref=ref, environment=environment, gke=gke[ref].result(), inside=inside[ref].result(),
-                duty_cycle=duty[ref].result(),
+                duty_cycle=duty[ref].result(), image_types=types[ref].result(),
             )
             for ref, environment in where.items()
         )  # fmt: skip
@@ -95,6 +96,10 @@ class _Look:
     def _images(self, environment: Environment) -> Future[Seen[list[Json]]]:
         read = partial(self._tools.ports.compute.images, environment.project, family=environment.image_family)
         return self._begin(read, "roles/compute.viewer", environment.project)
+
+    def _image_types(self, ref: ClusterRef) -> Future[Seen[list[str]]]:
+        read = partial(self._tools.server_config.image_types, ref.project, ref.location)
+        return self._begin(read, "roles/container.clusterViewer", ref.project)
 
     def _duty_cycle(self, ref: ClusterRef, environment: Environment) -> Future[Seen[dict[str, float]]]:
         policy, now = environment.capacity, self._tools.ports.clock.now()
@@ -142,7 +147,7 @@ class _Look:
         subscriptions = self._begin(partial(tools.pubsub.subscriptions, own), "roles/pubsub.viewer", own)
         publishers = {
             topic: self._begin(partial(tools.pubsub.topic_policy, topic), "roles/iam.securityReviewer", own)
-            for topic in {topic for topic, _, _ in expected.agents(own, self._fleets)}
+            for topic in self._published()
         }
         waiting, oldest = (
             self._begin(
@@ -157,6 +162,11 @@ class _Look:
             subscriptions=subscriptions.result(), publishers={name: each.result() for name, each in publishers.items()},
             waiting=waiting.result(), oldest=oldest.result(), stop=stopped.result(),
         )  # fmt: skip
+
+    def _published(self) -> set[str]:
+        """The topics to which somebody of Google publishes."""
+        audit = expected.topic(self._own, expected.AUDIT_TOPIC)
+        return {audit, *(topic for topic, _, _ in expected.agents(self._own, self._fleets))}
 
     def _jobs(self, functions: Seen[list[Json]]) -> Seen[list[Json]]:
         """Of the region of the functions, which is the scheduler's too."""

@@ -43,6 +43,10 @@ ACT_AS = frozenset({"roles/iam.serviceAccountUser", "roles/owner", "roles/editor
 PUBLISH = frozenset(
     {"roles/pubsub.publisher", "roles/pubsub.editor", "roles/pubsub.admin", "roles/owner", "roles/editor"}
 )
+# Whose VMs' boot images can be read: https://cloud.google.com/compute/docs/images/managing-access-custom-images
+READ_IMAGES = frozenset(
+    {"roles/compute.imageUser", "roles/compute.instanceAdmin.v1", "roles/compute.admin", "roles/owner", "roles/editor"}
+)
 _EVERYTHING = frozenset({"roles/owner", "roles/editor"})
 
 
@@ -64,6 +68,13 @@ def roles_of(policy: Json, email: str) -> Iterator[str]:
     for binding in policy.get("bindings", []):
         if f"serviceAccount:{email}" in binding.get("members", []):
             yield binding["role"]
+
+
+def publishers(policy: Json) -> Iterator[str]:
+    """Members who may publish to a topic, by its own policy."""
+    for binding in policy.get("bindings", []):
+        if binding["role"] in PUBLISH:
+            yield from binding["members"]
 
 
 def granted(policy: Json, email: str, roles: dict[str, frozenset[str]]) -> Granted:

@@ -87,6 +87,13 @@ class Quotas(Protocol):
         """The project's own: metric, limit, usage."""
 
 
+class ServerConfig(Protocol):
+    """What GKE offers (https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/ServerConfig)."""
+
+    def image_types(self, project: str, location: str) -> list[str]:
+        """The image types that a node pool of this project may have in this place."""
+
+
 class Alerts(Protocol):
     """Cloud Monitoring beside the duty cycle (https://cloud.google.com/monitoring/api/ref_v3/rest)."""
 
@@ -138,5 +145,6 @@ class Instruments:
     pubsub: PubSub
     quotas: Quotas
     alerts: Alerts
+    server_config: ServerConfig
     clusters: ControlPlanes
     dates: Dates

@@ -64,13 +64,15 @@ class InCluster:
 
 @dataclass(frozen=True)
 class ClusterSeen:
-    """A cluster that an environment names. `duty_cycle`: newest by node, in percent."""
+    """A cluster that an environment names. `duty_cycle`: newest by node, in percent;
+    `image_types`: those that GKE offers where it is."""
 
     ref: ClusterRef
     environment: Environment
     gke: Seen[Cluster]
     inside: InCluster
     duty_cycle: Seen[dict[str, float]]
+    image_types: Seen[list[str]]
 
     @property
     def pools(self) -> tuple[NodePool, ...]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poolwright.boot_images.image import BootImage, why_unusable
+from poolwright.services.doctor import expected, permissions
 from poolwright.services.doctor.findings import Finding, Says, Unknown
-from poolwright.services.doctor.sight import Sight
-from poolwright.services.ports import Json, NodePool
+from poolwright.services.doctor.sight import ClusterSeen, Sight
+from poolwright.services.ports import Json
 
 if TYPE_CHECKING:
     from poolwright.environments import Environment
@@ -31,6 +32,7 @@ def check(sight: Sight) -> Iterator[Finding]:
         else:
             ok = f"boot images may be built on those of {GKE_IMAGES}"
             yield from says.or_ok(_policy(name, fleet.trusted_images), name, ok)
+        yield from says.or_ok(_readable(sight, name), name, "instance groups may read its images")
     for environment in sight.environments:
         images = sight.images[environment.name]
         if isinstance(images, Unknown):
@@ -39,7 +41,8 @@ def check(sight: Sight) -> Iterator[Finding]:
             ok = f"its boot image {images[0]['name']} can be used" if images else "no boot image yet"
             yield from says.or_ok(_image(environment, images), environment.name, ok)
     for cluster in sight.clusters:
-        yield from (_custom(pool) for pool in cluster.pools if pool.image_type == _CUSTOM)
+        if not isinstance(cluster.gke, Unknown):
+            yield from says.or_ok(_types(cluster), cluster.ref.name, _offered(cluster))
 
 
 def _policy(project: str, spec: Json) -> Iterator[Finding]:
@@ -59,6 +62,22 @@ def _allows(rule: Json) -> bool:
         return False
     allowed = values.get("allowedValues", [])
     return not allowed or not names.isdisjoint(allowed)
+
+
+def _readable(sight: Sight, project: str) -> Iterator[Finding]:
+    """Google's agent makes the VMs of a group; without the right the group fails later, and quietly
+    (https://cloud.google.com/compute/docs/access/service-accounts#google_apis_service_agent)."""
+    number, policy = sight.projects[project].number, sight.projects[project].policy
+    if isinstance(number, Unknown) or isinstance(policy, Unknown):
+        return  # which other checks say
+    agent = expected.APIS_AGENT.format(number)
+    roles = set(permissions.roles_of(policy, agent))
+    if not roles:
+        todo = f"gcloud projects add-iam-policy-binding {project} --member serviceAccount:{agent} --role roles/editor"
+        yield says.problem(project, f"{agent} has no role: no instance group can make a VM", todo)
+    elif permissions.READ_IMAGES.isdisjoint(roles):
+        why = f"{agent} has {', '.join(sorted(roles))}; whether it may read boot images is not known here"
+        yield says.unknown(project, Unknown(why, "It needs compute.images.useReadOnly"))
 
 
 def _image(environment: Environment, images: list[Json]) -> Iterator[Finding]:
@@ -83,6 +102,18 @@ def _read(raw: Json) -> BootImage | None:
         return None
 
 
-def _custom(pool: NodePool) -> Finding:
-    what = "its image type is CUSTOM, which GKE manages by rules of its own: poolwright swaps images under other types"
-    return says.warning(f"{pool.ref.cluster.name}/{pool.ref.name}", what, "Use COS_CONTAINERD or UBUNTU_CONTAINERD")
+def _types(cluster: ClusterSeen) -> Iterator[Finding]:
+    for pool in cluster.pools:
+        if pool.image_type == _CUSTOM:
+            what = "its image type is CUSTOM, whose images GKE manages by rules of its own; ours go under other types"
+            todo = "Give it COS_CONTAINERD or UBUNTU_CONTAINERD, and poolwright swaps the image under that"
+            yield says.warning(f"{cluster.ref.name}/{pool.ref.name}", what, todo)
+    if isinstance(cluster.image_types, Unknown):
+        yield says.unknown(cluster.ref.name, cluster.image_types)
+
+
+def _offered(cluster: ClusterSeen) -> str:
+    """Who gets image type CUSTOM is not documented; nothing here needs it."""
+    types = cluster.image_types
+    offered = not isinstance(types, Unknown) and _CUSTOM in types
+    return f"no node pool has image type {_CUSTOM}, which GKE {'offers' if offered else 'does not offer'} here"

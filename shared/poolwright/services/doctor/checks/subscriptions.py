@@ -137,6 +137,20 @@ def _publishers(sight: Sight) -> Iterator[Finding]:
         else:
             yield from _may_publish(sight, topic, agent.format(number))
 
+    yield from _sinks(sight)
+
+
+def _sinks(sight: Sight) -> Iterator[Finding]:
+    """Whoever writes for a log sink; its email tells of which service, not always of which project
+    (https://cloud.google.com/logging/docs/export/configure_export_v2#dest-auth)."""
+    policy = sight.deployed.publishers[expected.topic(sight.own, expected.AUDIT_TOPIC)]
+    if isinstance(policy, Unknown):
+        if not policy.absent:
+            yield says.unknown(expected.AUDIT_TOPIC, policy)
+    elif not any(each.endswith(expected.SINK_AGENTS) for each in permissions.publishers(policy)):
+        what = "no log sink may publish to it: a new or upgraded node pool is learned of by the tick alone"
+        yield says.problem(expected.AUDIT_TOPIC, what, APPLY)
+
 
 def _may_publish(sight: Sight, topic: str, email: str) -> Iterator[Finding]:
     """By the topic's policy, or by the policy of the project that has it."""
