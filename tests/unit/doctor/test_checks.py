@@ -120,6 +120,14 @@ def test_what_a_function_may_is_what_its_roles_bring(
     assert [each[0] for each in of_step(sight(projects={OWN: seen}))] == ([severity] if severity else [])
 
 
+@pytest.mark.parametrize(("dns", "lacks"), [("", False), ("gke-1.us-central1.gke.goog", True)])
+def test_a_dns_based_endpoint_takes_one_permission_more(dns: str, lacks: bool) -> None:
+    role = "projects/acme/roles/poolwright_step"
+    seen = project(policy=policy(role), roles={role: FUNCTIONS["step"]})
+    found = of_step(sight(cluster(endpoints=Endpoints(dns=dns)), projects={OWN: seen}))
+    assert [what.endswith("lacks container.clusters.connect") for _, _, what in found] == ([True] if lacks else [])
+
+
 def test_a_role_on_the_whole_project_lets_step_act_as_nodes() -> None:
     email = "42-compute@developer.gserviceaccount.com"
     lacking = sight(cluster(pool()), accounts={email: {"bindings": []}})

@@ -25,6 +25,10 @@ FUNCTIONS = {
         {"compute.instanceGroupManagers.list", "compute.instanceTemplates.list", "container.clusters.get"}
     ),
 }  # fmt: skip
+# The front of a DNS-based endpoint lets only those through who may connect
+# (https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation#dns-based_endpoint).
+CONNECT = frozenset({"container.clusters.connect"})
+IN_CLUSTERS = ("step", "tick")
 
 # What commands need of a person: in the project of the fleet, and in ours.
 PERSON_FLEET = {

@@ -47,7 +47,9 @@ def _functions(sight: Sight, name: str) -> Iterator[Finding]:
         yield says.unknown(name, project.policy)
         return
     roles = {} if isinstance(project.roles, Unknown) else project.roles
-    for function, wanted in permissions.FUNCTIONS.items():
+    for function, always in permissions.FUNCTIONS.items():
+        by_name = function in permissions.IN_CLUSTERS and _has_dns_endpoint(sight, name)
+        wanted = always | permissions.CONNECT if by_name else always
         email = sight.identity(function)
         granted = permissions.granted(project.policy, email, roles)
         lacking = granted.lacks(wanted)
@@ -60,6 +62,12 @@ def _functions(sight: Sight, name: str) -> Iterator[Finding]:
         elif granted.all:
             what = f"function {function} ({email}) is owner or editor, and needs {len(wanted)} permissions and few more"
             yield says.warning(name, what, "Give it the custom role that Terraform makes (docs/security.md)")
+
+
+def _has_dns_endpoint(sight: Sight, project: str) -> bool:
+    """Whether one of its clusters is reached by name."""
+    here = [each.gke for each in sight.clusters if each.ref.project == project]
+    return any(not isinstance(each, Unknown) and bool(each.endpoints.dns) for each in here)
 
 
 def _act_as(sight: Sight, email: str, function: str, use: str) -> Iterator[Finding]:
