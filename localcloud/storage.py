@@ -7,7 +7,6 @@ https://cloud.google.com/storage/docs/json_api/v1; an upload is one request, of 
 from __future__ import annotations
 
 import base64
-import email
 import hashlib
 import json
 import re
@@ -102,10 +101,11 @@ def _shown(stored: Json) -> Json:
 
 
 def _parts(content_type: str, body: bytes) -> list[bytes]:
-    """Metadata and media. gcloud has its boundary in single quotes."""
-    head = "Content-Type: " + content_type.replace("'", '"') + "\r\n\r\n"
-    parts = email.message_from_bytes(head.encode() + body).walk()
-    return [bytes(each.get_payload(decode=True) or b"") for each in parts if not each.is_multipart()]
+    """Metadata and media. gcloud has its boundary in single quotes, and ends lines as Unix does."""
+    found = re.search(r"""boundary=['"]?([^'";]+)""", content_type)
+    boundary = b"--" + (found[1] if found else "").encode()
+    end = b"\r\n" if body.startswith(boundary + b"\r\n") else b"\n"
+    return [part.partition(end * 2)[2] for part in (end + body).split(end + boundary)[1:3]]
 
 
 def _no_bucket() -> web.Response:

@@ -17,7 +17,7 @@ from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hin
 import typer.main
 
 from localcloud.deployment import DEAD_LETTERS, SUBSCRIPTIONS
-from poolwright import settings
+from poolwright import settings, traces
 from poolwright.cli.app import app
 from poolwright.events import cloud_build, incident, node_pool, notification, rollout_command, tick, work
 
@@ -126,7 +126,19 @@ def messages() -> str:
         elif module in (rollout_command, notification):
             body = rollout_command._Command if module is rollout_command else notification._Record
             parts += [_table(("field", "what it holds", ""), list(_fields(body)))]
-    return "\n".join(parts)
+    return "\n".join(
+        [*parts, "## Attributes of our own messages\n", _table(("attribute", "on", "says"), _attributes())]
+    )
+
+
+def _attributes() -> list[tuple[str, str, str]]:
+    refusal = re.findall(r'"(poolwright-[a-z-]+)":', (ROOT / "functions" / "delivery.py").read_text("utf-8"))
+    return [
+        ("`kind`", "`work`", "what is to be looked at; there for filters"),
+        ("`kind`, `environment`, `subject`, `key`", "`notifications`", "what the record says too; there for filters"),
+        (_code(", ".join(refusal)), f"`{DEAD_LETTERS}`", "who refused it, where, why, and what to do"),
+        (f"`{traces.ATTRIBUTE}`", "all", "the trace that it belongs to"),
+    ]
 
 
 def _kind(shape: Any) -> tuple[str, str, str]:

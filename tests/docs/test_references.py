@@ -19,12 +19,10 @@ def test_a_page_is_as_the_code_has_it(name: str) -> None:
 
 def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
     sources = [*Path("shared").rglob("*.py"), *Path("functions").glob("*.py")]
-    read = {
-        name for path in sources for name in re.findall(r"\b(?:POOLWRIGHT|OTEL)_[A-Z_]+\b", path.read_text("utf-8"))
-    }
+    read = {name for path in sources for name in re.findall(r"\bPOOLWRIGHT_[A-Z_]+\b", path.read_text("utf-8"))}
     page = reference.variables()
     assert "POOLWRIGHT_STORE" in read
-    missing = {name for name in read if name not in page and name.removeprefix("OTEL_") == name}
+    missing = {name for name in read if name not in page}
     assert not missing, f"settings.py's table does not tell of {', '.join(sorted(missing))}"
 
 
