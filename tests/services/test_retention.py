@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from poolwright.entries import Entry
 from poolwright.references import last_part
-from poolwright.services import intents, rollout_seen
+from poolwright.rollouts.forgetting import KEPT, KEPT_SECONDS
+from poolwright.rollouts.rollout import encode
+from poolwright.services import intents, known_rollouts, rollout_seen
 from poolwright.services.intents import Intent
 from poolwright.services.ports import Listed
 from tests.chaos.flows.world import GKE, L4, MANAGER, NAME, command, groups, image, phase, release, runs, stored, table
@@ -191,6 +194,23 @@ def test_documents_of_the_groups_of_a_rollout_go_after_the_grace_period_and_it_i
     later(flow, 3)
     assert stored(flow, "targets") == []
     assert rollout_seen.of(flow.ports, environment) == before
+
+
+def test_documents_of_rollouts_go_in_the_end_but_for_the_newest_and_those_whose_run_is_still_about(
+    begin: Begin,
+) -> None:
+    flow = begin(**SOON)
+    roll_out(flow, 1)
+    (done,) = known_rollouts.all_of(flow.ports, NAME)
+    for number in range(KEPT + 3):
+        moment = flow.now() - 2 * KEPT_SECONDS + number
+        run_id = 1 if number == 0 else 100 + number
+        other = replace(done, id=f"{NAME}-old-{number}", run_id=run_id, created=moment, moved=moment)
+        flow.ports.store.put(known_rollouts.COLLECTION, other.id, encode(other), version=None)
+    later(flow, 1)
+    left = {each.id for each in known_rollouts.all_of(flow.ports, NAME)}
+    assert {f"{NAME}-old-{number}" for number in range(KEPT + 3)} - left == {f"{NAME}-old-{n}" for n in (1, 2, 3)}
+    assert done.id in left
 
 
 def test_a_rollout_whose_groups_documents_are_gone_can_be_rolled_back(begin: Begin) -> None:

@@ -48,6 +48,13 @@ def templates(
     return sorted(found, key=lambda each: (each.made, each.link))
 
 
+def runs(raws: Collection[Json], brief: Collection[Json], *, environment: str) -> set[int]:
+    """The runs of this environment of which there is a boot image (`raws`) or a template of ours (`brief`)."""
+    origins = (read(InstanceTemplate(raw).description) for raw in brief)
+    of_templates = {each.run_id for each in origins if each is not None and each.environment == environment}
+    return of_templates | {image.run_id for image, _ in _boot_images(raws, environment)}
+
+
 def images(
     raws: Collection[Json],
     *,

@@ -13,6 +13,7 @@ previous release left, every rollout is read; the next tick writes it. What is m
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from poolwright.rollouts.rollout import Rollout, decode
@@ -78,6 +79,20 @@ def ended(ports: Ports, environment: str, *, before: float) -> list[str]:
     """Those that were over by then (seconds since the epoch), and whose targets' documents may still be there."""
     stored = ports.store.get(UNFINISHED, environment)
     return [name for name, at in stored.body["ended"].items() if at <= before] if stored else []
+
+
+def listed(ports: Ports, environment: str) -> set[str]:
+    """Those that may not be settled, or whose targets' documents may still be there."""
+    stored = ports.store.get(UNFINISHED, environment)
+    return {*stored.body["rollouts"], *stored.body["ended"]} if stored else set()
+
+
+def delete(ports: Ports, rollout: Rollout) -> None:
+    """Delete the document, unless it was changed since."""
+    stored = ports.store.get(COLLECTION, rollout.id)
+    if stored is not None and decode(stored.body) == rollout:
+        with contextlib.suppress(Conflict):
+            ports.store.delete(COLLECTION, rollout.id, version=stored.version)
 
 
 def forget(ports: Ports, environment: str, rollout: str) -> None:

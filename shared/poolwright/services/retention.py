@@ -8,13 +8,13 @@ repair remakes a VM from the template that it was first made with. A template th
 anew. While some place does not answer nothing goes. Compute itself refuses to delete a template that a group needs.
 
 Of our own documents those of targets go (services/progress.py) whose rollout ended before the grace period, as its own
-has taken them over.
+has taken them over; and in the end the rollout's own, a month after anything names its run (rollouts/forgetting.py).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from poolwright import environments
@@ -26,6 +26,7 @@ from poolwright.entries import Entry
 from poolwright.environments import Environment
 from poolwright.events.work import RetentionWork
 from poolwright.references import last_part
+from poolwright.rollouts.forgetting import forgettable
 from poolwright.rollouts.rollout import Rollout, decode
 from poolwright.services import drift, fleet, intents, known_rollouts, progress, released
 from poolwright.services.fleet import Fleet
@@ -38,6 +39,7 @@ COLLECTION = "retention"
 PAUSE_SECONDS = 3600.0  # between two looks
 MOST = 10  # templates and images that go in one step
 MOST_TARGETS = 200  # documents of our own, some milliseconds each
+MOST_ROLLOUTS = 50
 POOL_LABEL = "cloud.google.com/gke-nodepool"
 log = logging.getLogger(__name__)
 
@@ -61,12 +63,15 @@ def handle(work: RetentionWork, ports: Ports) -> Done:
     if not _let_targets_go(ports, environment, now=now):
         return Done(f"{environment.name}: documents of old rollouts' groups go", again=True)
     seen = fleet.look(ports, environment)
-    unnamed = _unnamed(ports, environment, seen, unfinished)
-    if unnamed is None:
+    found = _unnamed(ports, environment, seen, unfinished)
+    if found is None:
         _remember(ports, environment, stored, since=stored.body["since"] if stored else {}, at=now)
         unsure = ", ".join(str(ref) for ref in seen.missing)
         why = f"GKE knows no {unsure}, which its file names" if unsure else "some place does not answer"
         return Done(f"{environment.name}: nothing goes, for {why}")
+    unnamed, runs = found
+    if not _let_rollouts_go(ports, environment, runs=runs, now=now):
+        return Done(f"{environment.name}: documents of old rollouts go", again=True)
     known: dict[str, float] = stored.body["since"] if stored else {}
     since = {each.name: known.get(each.name, now) for each in unnamed}
     due = [each for each in unnamed if now - since[each.name] >= environment.retention.grace_seconds]
@@ -91,8 +96,20 @@ def _let_targets_go(ports: Ports, environment: Environment, *, now: float) -> bo
     return True
 
 
-def _unnamed(ports: Ports, environment: Environment, seen: Fleet, wanted: Sequence[Rollout]) -> list[Unnamed] | None:
-    """None where something is unknown."""
+def _let_rollouts_go(ports: Ports, environment: Environment, *, runs: Collection[int], now: float) -> bool:
+    """Let the documents of rollouts go that nothing asks for any more; False while there are more."""
+    known = known_rollouts.all_of(ports, environment.name)
+    listed = known_rollouts.listed(ports, environment.name)
+    old = [each for each in forgettable(known, runs=runs, now=now) if each.id not in listed]
+    for each in old[:MOST_ROLLOUTS]:
+        known_rollouts.delete(ports, each)
+    return len(old) <= MOST_ROLLOUTS
+
+
+def _unnamed(
+    ports: Ports, environment: Environment, seen: Fleet, wanted: Sequence[Rollout]
+) -> tuple[list[Unnamed], set[int]] | None:
+    """What nothing names, and the runs of which there is an image or a template; None where something is unknown."""
     templates = ports.compute.templates_in_brief(environment.project)
     if templates.unreachable or seen.listed.unreachable or seen.missing:
         return None
@@ -117,10 +134,11 @@ def _unnamed(ports: Ports, environment: Environment, seen: Fleet, wanted: Sequen
             newest=environment.retention.images,
         )
 
+    runs = collection.runs(raws, list(templates), environment=environment.name)
     if not images(Listed(())):
-        return found
+        return found, runs
     disks = ports.compute.disks_in_brief(environment.project)
-    return None if disks.unreachable else found + images(disks)
+    return None if disks.unreachable else (found + images(disks), runs)
 
 
 def _let_go(ports: Ports, environment: Environment, seen: Fleet, old: Unnamed, *, cause: str) -> bool:
