@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from localcloud.deployment import SUBSCRIPTIONS
+from poolwright.rollouts.rollout import Phase
 from tools import reference
 
 
@@ -24,6 +26,15 @@ def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
     assert "POOLWRIGHT_STORE" in read
     missing = {name for name in read if name not in page}
     assert not missing, f"settings.py's table does not tell of {', '.join(sorted(missing))}"
+
+
+def test_the_diagram_of_a_rollout_has_each_of_its_phases() -> None:
+    diagram = Path("docs/architecture.md").read_text("utf-8").partition("stateDiagram-v2")[2].partition("```")[0]
+    drawn = {
+        name.replace("_", " ")
+        for name in re.findall(r"\b([a-z_]+)(?= -->|:|$)", re.sub(r":.*", "", diagram), re.MULTILINE)
+    }
+    assert drawn == set(get_args(Phase))
 
 
 def test_every_topic_that_is_heard_has_a_publisher_and_a_shape() -> None:
