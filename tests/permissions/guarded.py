@@ -47,13 +47,14 @@ class Seen:
 
 
 class Guarded(Ground):
-    """`roles`: what each function may do. Who it is goes along with its calls, as its service account's token does."""
+    """`roles`: what each identity may do. Who it is goes along with its calls, as its token does: a function, or
+    `person` at the command line."""
 
     def __init__(
         self, *, folder: Path, world: Path, environments: Path, roles: Mapping[str, set[Need]], seen: Seen
     ) -> None:
         super().__init__(folder=folder, world=world, environments=environments)
-        self.function = PERSON
+        self.person = self.function = PERSON
         self.seen = seen
         self.access = self.stack.world.access
         self.access.whose = str  # a function's token is its name
@@ -88,7 +89,7 @@ class Guarded(Ground):
             self.seen.add(self.access)
 
     def call(self, function: str, body: Json, *, weather: Around | None = None) -> int:
-        self.function, before = function, self.function
+        self.function, before = self.person if function == PERSON else function, self.function
         try:
             return super().call(function, body, weather=weather)
         finally:
@@ -159,7 +160,7 @@ class _Watched:
 
 
 def _topic(ports: Ports, named: str) -> str:
-    return next(each for each in TOPICS if getattr(ports, each) == named)
+    return next((each for each in TOPICS if getattr(ports, each) == named), named)
 
 
 class _Firestore:

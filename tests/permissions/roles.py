@@ -26,7 +26,17 @@ def written() -> dict[str, Any]:
 
 def of_function(function: str) -> set[Need]:
     """What the function may."""
-    role = written()["functions"][function]
+    return _needs(written()["functions"][function])
+
+
+def of_person(kind: str) -> set[Need]:
+    """What such a person may: what is written there, and all that stands above it."""
+    people = written()["people"]
+    above = list(people)[: list(people).index(kind) + 1]
+    return set().union(*(_needs(people[each]) for each in above))
+
+
+def _needs(role: Any) -> set[Need]:
     return {
         *(Need(permission) for permission in (*role["store"], *role["fleet"])),
         *(Need("pubsub.topics.publish", topic) for topic in role["publishes"]),

@@ -13,10 +13,11 @@ from tests.permissions import roles
 
 PERMISSION = re.compile(r"[a-z]+\.[A-Za-z]+\.[A-Za-z]+")
 ROLES = roles.written()["functions"]
+PEOPLE = roles.written()["people"]
 
 
 def lists() -> dict[str, list[str]]:
-    found = {f"{name}.{kind}": role[kind] for name, role in ROLES.items() for kind in ("store", "fleet")}
+    found = {f"{name}.{kind}": role[kind] for name, role in {**ROLES, **PEOPLE}.items() for kind in ("store", "fleet")}
     return {**found, "builder": roles.written()["builder"]}
 
 
@@ -31,7 +32,7 @@ def test_a_role_lists_its_permissions_once_in_order_and_no_wildcard(where: str) 
 def test_every_function_has_a_role_that_names_only_what_is_there() -> None:
     assert set(roles.FUNCTIONS) == ROLES.keys()
     topics = {each.topic for each in SUBSCRIPTIONS} | {DEAD_LETTERS}
-    for role in ROLES.values():
+    for role in (*ROLES.values(), *PEOPLE.values()):
         assert role.keys() == {"store", "fleet", "publishes", "acts_as"}
         assert set(role["publishes"]) <= topics
         assert set(role["acts_as"]) <= roles.ACCOUNTS.keys()

@@ -121,9 +121,9 @@ resource "google_pubsub_topic_iam_member" "function" {
 }
 
 resource "google_pubsub_topic_iam_member" "commander" {
-  for_each = var.commanders
+  for_each = { for pair in setproduct(local.permissions.people.operator.publishes, var.commanders) : "${pair[0]}/${pair[1]}" => { topic = pair[0], member = pair[1] } }
   project  = var.project_id
-  topic    = google_pubsub_topic.this["rollout-commands"].name
+  topic    = google_pubsub_topic.this[each.value.topic].name
   role     = "roles/pubsub.publisher"
-  member   = each.value
+  member   = each.value.member
 }
