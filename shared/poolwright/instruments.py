@@ -23,8 +23,10 @@ from poolwright.settings import Settings
 
 
 def instruments(settings: Settings) -> Instruments:
-    """By the same settings as everything else. BadSetting."""
+    """By the same settings as everything else. BadSetting; Google's own error where nobody is logged in, who then could
+    look at nothing."""
     access, dates = GoogleAccess(settings.endpoints), Dates()
+    _ = access.credentials
     ports = bootstrap.ports(settings)
     return Instruments(
         ports=ports,

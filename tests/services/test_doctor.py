@@ -13,6 +13,7 @@ import yaml
 
 from localcloud import deployed, resource_manager, service_usage
 from localcloud.deployment import DEAD_LETTERS
+from localcloud.faults import Fault
 from poolwright.adapters.clock import SystemClock
 from poolwright.cli.app import run
 from poolwright.services.doctor.examine import CHECKS
@@ -370,6 +371,26 @@ def test_a_read_that_is_refused_is_unknown_and_says_which_role_to_ask_for(
         each["check"] == check and each["toDo"] == f"Ask whoever owns {PROJECT} for roles/{role}" for each in found
     )
     assert all("you may not look at it" in each["what"] for each in found)
+
+
+def test_an_api_that_is_off_is_named_with_how_to_turn_it_on(deployment: Deployment, doctor: Any) -> None:
+    told = (
+        "Organization Policy API has not been used in project 42 before or it is disabled. Enable it by visiting "
+        "https://console.developers.google.com/apis/api/orgpolicy.googleapis.com/overview?project=42 then retry."
+    )
+    fault = Fault(method="policies.GetEffectivePolicy", status="PERMISSION_DENIED", message=told)
+    deployment.loop.call(lambda: deployment.world.faults.add(fault))
+    [found] = [each for each in doctor()[1] if each["severity"] != "ok"]
+    assert found["what"] == "the API is off that tells it, orgpolicy.googleapis.com"
+    assert found["toDo"] == f"gcloud services enable orgpolicy.googleapis.com --project {PROJECT}"
+
+
+def test_who_is_not_logged_in_is_told_so_at_once(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
+    assert run(["doctor"]) == 1
+    assert "find nobody to speak as" in capsys.readouterr().err
 
 
 def test_where_nothing_answers_all_is_unknown_and_nothing_is_a_traceback(deployment: Deployment, doctor: Any) -> None:

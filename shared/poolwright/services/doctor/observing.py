@@ -3,6 +3,7 @@ accounts of nodes alone: not with node pools, groups, nodes or provisioners."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -36,6 +37,8 @@ _REVIEWS: tuple[tuple[str, Json], ...] = (
     (TICK, {"verb": "list", "group": GROUP, "resource": "nodeprovisioners"}),
 )
 _AT_ONCE = 16  # threads; each waits for somebody else most of its time
+# Of an API that is off Google says where it is enabled (https://cloud.google.com/apis/docs/getting-started#enabling_apis).
+_DISABLED = re.compile(r"/apis/api/([\w.-]+\.googleapis\.com)")
 _LONGEST = 300  # characters of somebody else's words
 _BACK_SECONDS = 600.0  # Pub/Sub's own metrics come minutes late
 Found = TypeVar("Found")
@@ -244,6 +247,10 @@ def _unknown(error: Exception, role: str, project: str) -> Unknown:
         return Unknown(f"it is not there: {words}", "docs/deploy.md", absent=True)
     if isinstance(error, Busy):
         return Unknown(f"no answer: {words}", "Try again in a minute")
+    if api := _DISABLED.search(str(error)):
+        return Unknown(
+            f"the API is off that tells it, {api[1]}", f"gcloud services enable {api[1]} --project {project}"
+        )
     if _is_denied(error):
         return Unknown(f"you may not look at it: {words}", f"Ask whoever owns {project} for {role}")
     if isinstance(error, Rejected):
