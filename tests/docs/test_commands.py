@@ -35,6 +35,11 @@ def targets() -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def command_line() -> Any:
+    return typer.main.get_command(app)
+
+
 def commands() -> list[tuple[str, str]]:
     found = {(page, line[1].strip()) for page, code in shown() for line in _OURS.finditer(code)}
     return sorted(each for each in found if each[1].split()[0] not in _SHOWN)
@@ -42,7 +47,7 @@ def commands() -> list[tuple[str, str]]:
 
 def unknown(command: str) -> str:
     """What is wrong with `poolwright COMMAND`; empty if nothing."""
-    found: Any = typer.main.get_command(app)
+    found = command_line()
     words = (
         shlex.split(command.replace('"...', '"').replace("...", ""), posix=True) if _even(command) else command.split()
     )
