@@ -193,6 +193,17 @@ def test_the_whole_template_is_valid(packer: Packer) -> None:
     assert status == 0, out
 
 
+@pytest.mark.skipif(
+    not (BUILT / ".done").exists(), reason="build/packer is missing (make packer): its form goes untried"
+)
+def test_the_template_is_written_as_packer_writes_it() -> None:
+    done = subprocess.run(
+        [BUILT / "packer", "fmt", "-check", "-diff", PACKER],
+        env={"CHECKPOINT_DISABLE": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
 @of_the_pinned_one
 def test_the_plugin_is_the_one_that_the_template_asks_for(packer: Packer) -> None:
     status, out = packer.run("plugins")
