@@ -22,7 +22,7 @@ Action = Literal["grow", "shrink", "hold", "short", "working", "suspended", "ref
 DrainEnd = Literal["deleted", "spared"]
 Look = Literal["rollouts", "builds", "groups", "replacements", "retention", "provisioners", "closed nodes"]
 On = Literal["released", "another", "GKE"]
-Brake = Literal["stopped", "cluster", "node"]
+Brake = Literal["stopped", "paused", "cluster", "node"]
 Api = Literal["google", "kubernetes"]
 ErrorKind = Literal["weather", "stale", "refused"]
 
@@ -98,9 +98,9 @@ def unseen(environment: str, look: Look, cluster: str = "") -> None:
     _write("unseen", environment=environment, look=look, cluster=cluster)
 
 
-def brake(kind: Brake, cluster: str = "") -> None:
-    """Looks that found poolwright stopped, or a cluster or a node of it suspended by its people."""
-    _write("brake", kind=kind, cluster=cluster)
+def brake(kind: Brake, place: str = "") -> None:
+    """Looks that found poolwright stopped, a rollout of an environment paused, or a cluster or a node of it suspended."""
+    _write("brake", kind=kind, place=place)
 
 
 def conflict(collection: str) -> None:

@@ -72,6 +72,6 @@ def test_each_is_written_somewhere_in_the_product(name: str) -> None:
 def test_no_label_names_what_there_is_without_end() -> None:
     allowed = {
         "function", "outcome", "environment", "kind", "phase", "verdict", "gate", "run", "provisioner", "action",
-        "group", "look", "cluster", "collection", "api",
+        "group", "look", "cluster", "collection", "api", "place",
     }  # fmt: skip
     assert {label for each in METRICS.values() for label in each["label_extractors"]} == allowed

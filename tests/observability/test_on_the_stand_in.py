@@ -27,7 +27,10 @@ def facts(lines: Lines) -> Facts:
     found = of(METRICS, told)
     assert len(found) == sum("metric" in line for line in told)
     assert all(
-        text for name, labels, _ in found for label, text in labels.items() if label not in ("cluster", "environment")
+        text
+        for name, labels, _ in found
+        for label, text in labels.items()
+        if label not in ("cluster", "environment", "place")
     )
     return found
 
@@ -89,7 +92,9 @@ def test_a_rollout_that_does_not_move_is_overdue_and_one_that_waits_for_a_person
     flow.pass_time(10)
     lines()
     flow.pass_time(600)
-    assert [name for name, _, _ in facts(lines) if name == "overdue"] == []
+    found = facts(lines)
+    assert [name for name, _, _ in found if name == "overdue"] == []
+    assert count(found, "brake", "kind")["paused"] >= 3
 
 
 def test_a_stop_is_seen_for_as_long_as_it_lasts(begin: Begin, lines: Lines) -> None:

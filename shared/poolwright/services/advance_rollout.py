@@ -44,8 +44,7 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
     now = ports.clock.now()
     live = rollout if rollout.phase in QUIET else progress.merged(ports, rollout)
     step = _decide(ports, environment, live, now=now)
-    if (late := overdue.seconds(live, now=now)) is not None and not held_back.waits(live):
-        metrics.overdue(environment.name, live.phase, late)
+    _measure(live, now=now)
     if isinstance(step, steps.Wait):
         after, again = live if rollout.finished else rollout, False
     else:
@@ -69,6 +68,14 @@ def handle(work: RolloutWork, ports: Ports) -> Done:
         known_rollouts.tidied(ports, after.environment)
     sentence = f"{rollout.id}: {after.phase}: {after.reason}"
     return Done(sentence, again=(again or bool(after.outbox)) and not after.settled)
+
+
+def _measure(live: Rollout, *, now: float) -> None:
+    if live.paused and not live.finished:
+        metrics.brake("paused", live.environment)
+    late = overdue.seconds(live, now=now)
+    if late is not None and not held_back.waits(live):
+        metrics.overdue(live.environment, live.phase, late)
 
 
 def _rivals(ports: Ports, rollout: Rollout) -> Rivals:

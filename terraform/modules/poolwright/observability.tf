@@ -18,7 +18,7 @@ locals {
     stockout = { labels = ["provisioner", "group"], value = "", unit = "1", text = "Times that a group had nothing to give" }
     drain    = { labels = ["provisioner", "outcome"], value = "", unit = "1", text = "Drains of nodes that ended" }
     unseen   = { labels = ["environment", "look", "cluster"], value = "", unit = "1", text = "Looks that a tick went on without" }
-    brake    = { labels = ["kind", "cluster"], value = "", unit = "1", text = "Looks that found poolwright stopped, or a cluster or node suspended" }
+    brake    = { labels = ["kind", "place"], value = "", unit = "1", text = "Looks that found poolwright stopped, a rollout paused, or a cluster or node suspended" }
     conflict = { labels = ["collection"], value = "", unit = "1", text = "Writes to the store that somebody else was quicker with" }
     error    = { labels = ["api", "kind"], value = "", unit = "1", text = "Calls that an API did not answer as wanted" }
   }
@@ -72,9 +72,9 @@ locals {
       period   = 300, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.environment", "metric.label.look", "metric.label.cluster"], threshold = 0, duration = var.alerts.unseen_seconds
     }
     forgotten-brake = {
-      severity = "WARNING", title = "a brake is still on", text = "poolwright is stopped, or a cluster or node says DrainAndSuspend, for so long that somebody may have forgotten it."
+      severity = "WARNING", title = "a brake is still on", text = "poolwright is stopped, a rollout is paused, or a cluster or node says DrainAndSuspend, for so long that somebody may have forgotten it."
       filter   = "${local.of_services} AND metric.type = \"logging.googleapis.com/user/poolwright/brake\""
-      period   = 300, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.kind", "metric.label.cluster"], threshold = 0, duration = var.alerts.brake_seconds
+      period   = 300, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.kind", "metric.label.place"], threshold = 0, duration = var.alerts.brake_seconds
     }
     no-stock = {
       severity = "WARNING", title = "no GPUs to be had", text = "Pods wait for GPUs, and instance groups of their provisioner have nothing to give."
