@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from localcloud import deployment
-from poolwright import settings
+from poolwright import settings, traces
 from tests.terraform import provider_schemas
 from tests.terraform.terraform_files import ROOT, declared, of_text, problems
 from tools import provisioner_fields, terraform_readme
@@ -139,6 +139,7 @@ def test_functions_are_told_only_what_settings_know() -> None:
     (function,) = (one.body for one in declared() if one.type == "google_cloudfunctions2_function")
     told = {name.strip('"') for name in function["service_config"][0]["environment_variables"]}
     known = set(re.findall(r"POOLWRIGHT_\w+", Path(settings.__file__).read_text("utf-8")))
+    known |= set(re.findall(r"OTEL_\w+", Path(traces.__file__).read_text("utf-8")))
     assert "POOLWRIGHT_PROJECT" in told and told <= known
 
 

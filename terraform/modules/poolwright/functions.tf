@@ -125,6 +125,7 @@ resource "google_cloudfunctions2_function" "this" {
       POOLWRIGHT_NOTIFICATIONS_TOPIC = google_pubsub_topic.this["notifications"].name
       POOLWRIGHT_DEAD_LETTER_TOPIC   = google_pubsub_topic.dead_letter.name
       POOLWRIGHT_LOG_LEVEL           = var.log_level
+      OTEL_EXPORTER_OTLP_ENDPOINT    = var.otlp_endpoint
     }
 
     dynamic "secret_environment_variables" {

@@ -159,6 +159,17 @@ variable "log_level" {
   }
 }
 
+variable "otlp_endpoint" {
+  description = "Where functions send traces, OTLP over HTTP, such as http://collector.internal:4318; empty for nowhere."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.otlp_endpoint == "" || can(regex("^https?://[^/]+", var.otlp_endpoint))
+    error_message = "otlp_endpoint must be a URL that begins with http:// or https://, or empty."
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether the Firestore database, with the audit trail in it, survives terraform destroy."
   type        = bool

@@ -179,6 +179,16 @@ run "unknown_log_level" {
   expect_failures = [var.log_level]
 }
 
+run "endpoint_that_is_no_url" {
+  command = plan
+
+  variables {
+    otlp_endpoint = "collector:4318"
+  }
+
+  expect_failures = [var.otlp_endpoint]
+}
+
 run "label_with_capitals" {
   command = plan
 
