@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _STYLE = {"ok": "good", "warning": "refused", "problem": "bad", "unknown": "quiet"}
+_WIDEST = max(map(len, _STYLE)) + 2
 
 
 @app.command(epilog=options.examples("poolwright doctor", "poolwright doctor --env dev --output json"))
@@ -58,11 +59,14 @@ def rendered(report: Report) -> Iterator[RenderableType]:
     for check, findings in groupby(report.findings, key=lambda each: each.check):
         yield ""
         yield screen.text(check, "strong")
-        table = screen.table("", "", "", show_header=False)
+        table = screen.table("", "", show_header=False)
+        table.columns[0].min_width = _WIDEST
         for each in findings:
-            table.add_row(screen.text(f"  {each.severity}", _STYLE[each.severity]), screen.text(each.where), each.what)
+            table.add_row(
+                screen.text(f"  {each.severity}", _STYLE[each.severity]), screen.text(f"{each.where}: {each.what}")
+            )
             if each.to_do:
-                table.add_row("", "", screen.text(each.to_do, "quiet"))
+                table.add_row("", screen.text(each.to_do, "quiet"))
         yield table
     yield ""
     problems, warnings, unknown = (report.count(each) for each in ("problem", "warning", "unknown"))

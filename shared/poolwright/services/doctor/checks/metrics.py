@@ -25,7 +25,11 @@ def check(sight: Sight) -> Iterator[Finding]:
         elif nodes and not seen:
             yield _nothing(cluster, f"{policy.duty_cycle_metric} has no point of the last {policy.max_age_seconds:g} s")
         else:
-            ok = f"the duty cycle of {len(seen)} nodes is known" if nodes else "no node with GPUs now"
+            ok = (
+                f"the duty cycle is known of {len(seen)} node{'' if len(seen) == 1 else 's'}"
+                if nodes
+                else "no node with GPUs now"
+            )
             yield from says.or_ok((), where, ok)
 
 
