@@ -136,11 +136,13 @@ def test_a_trigger_builds_what_is_there_as_whom_the_build_config_says() -> None:
 
 
 def test_functions_are_told_only_what_settings_know() -> None:
-    (function,) = (one.body for one in declared() if one.type == "google_cloudfunctions2_function")
-    told = {name.strip('"') for name in function["service_config"][0]["environment_variables"]}
     known = set(re.findall(r"POOLWRIGHT_\w+", Path(settings.__file__).read_text("utf-8")))
     known |= set(re.findall(r"OTEL_\w+", Path(traces.__file__).read_text("utf-8")))
-    assert "POOLWRIGHT_PROJECT" in told and told <= known
+    functions = [one.body for one in declared() if one.type == "google_cloudfunctions2_function"]
+    assert len(functions) == 2, "those that messages wake, and the status page"
+    for function in functions:
+        told = {name.strip('"') for name in function["service_config"][0]["environment_variables"]}
+        assert "POOLWRIGHT_PROJECT" in told and told <= known
 
 
 def test_no_project_is_written_out() -> None:

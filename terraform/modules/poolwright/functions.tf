@@ -76,7 +76,7 @@ resource "google_artifact_registry_repository_iam_member" "deployer" {
 }
 
 resource "google_service_account" "function" {
-  for_each     = local.functions
+  for_each     = local.identities
   project      = var.project_id
   account_id   = "poolwright-${replace(each.value, "_", "-")}"
   display_name = "poolwright's function ${each.value}"

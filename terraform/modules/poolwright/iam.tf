@@ -2,8 +2,8 @@
 locals {
   permissions = yamldecode(file("${path.module}/permissions.yaml"))
 
-  store_permissions = { for function in local.functions : function => local.permissions.functions[function].store }
-  fleet_permissions = { for function in local.functions : function => local.permissions.functions[function].fleet }
+  store_permissions = { for function in local.identities : function => local.permissions.functions[function].store }
+  fleet_permissions = { for function in local.identities : function => local.permissions.functions[function].fleet }
 
   store_roles = { for function, permissions in local.store_permissions : function => permissions if length(permissions) > 0 }
   fleet_roles = {

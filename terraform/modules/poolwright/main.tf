@@ -20,6 +20,7 @@ locals {
 
   topics      = toset([for each in local.subscriptions : each.topic])
   functions   = toset([for each in local.subscriptions : each.function])
+  identities  = setunion(local.functions, ["status_page"]) # which people ask, and no subscription
   dead_letter = "dead-letter"
 
   # Cloud Build publishes to the topic of this name in the build's own project, and GKE takes no topic of another project

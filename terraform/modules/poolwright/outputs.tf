@@ -54,3 +54,8 @@ output "firestore_database" {
   description = "Name of the database with poolwright's state."
   value       = google_firestore_database.this.name
 }
+
+output "status_page" {
+  description = "Address of the status page."
+  value       = google_cloudfunctions2_function.status_page.service_config[0].uri
+}

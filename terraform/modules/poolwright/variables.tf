@@ -219,3 +219,20 @@ variable "alerts" {
     error_message = "Of alerts, seconds must be whole minutes from 120 to 82800, which is what Cloud Monitoring takes, and counts not negative."
   }
 }
+
+variable "status_page_viewers" {
+  description = "IAM members who may look at the status page, such as group:platform@example.com. Nobody if empty."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.status_page_viewers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):.+$", member))])
+    error_message = "Each of status_page_viewers must be an IAM member such as group:platform@example.com; allUsers and allAuthenticatedUsers are never one."
+  }
+}
+
+variable "status_page_iap" {
+  description = "Whether people reach the status page through Identity-Aware Proxy; otherwise with gcloud, by IAM alone. docs/status-page.md has the command that switches it on."
+  type        = bool
+  default     = false
+}

@@ -234,3 +234,13 @@ run "branch_as_a_reference" {
 
   expect_failures = [var.source_branch]
 }
+
+run "status_page_for_everybody" {
+  command = plan
+
+  variables {
+    status_page_viewers = ["allUsers"]
+  }
+
+  expect_failures = [var.status_page_viewers]
+}

@@ -90,8 +90,8 @@ run "dead_letters_can_be_forwarded" {
 
 run "identities" {
   assert {
-    condition     = length(google_service_account.function) == 7 && length(distinct([for each in google_service_account.function : each.account_id])) == 7
-    error_message = "Each of the seven functions has a service account of its own."
+    condition     = length(google_service_account.function) == 8 && length(distinct([for each in google_service_account.function : each.account_id])) == 8
+    error_message = "Each of the eight functions has a service account of its own."
   }
 
   assert {
@@ -120,15 +120,8 @@ run "identities" {
   }
 
   assert {
-    condition     = toset(keys(local.fleet_permissions)) == local.functions && toset(keys(local.store_permissions)) == local.functions
+    condition     = toset(keys(local.fleet_permissions)) == local.identities && toset(keys(local.store_permissions)) == local.identities
     error_message = "The tables of permissions name every function and no other."
-  }
-}
-
-run "step_and_tick_may_connect_to_clusters" {
-  assert {
-    condition     = keys(google_project_iam_member.connect) == ["acme-gpus/step", "acme-gpus/tick", "acme-poolwright/step", "acme-poolwright/tick"] && google_project_iam_member.connect["acme-gpus/tick"].member == google_service_account.function["tick"].member
-    error_message = "Those who reach clusters, and nobody else, may use their DNS-based endpoints."
   }
 }
 
@@ -168,5 +161,55 @@ run "triggers_of_a_repository" {
   assert {
     condition     = keys(google_cloudbuild_trigger.boot_image) == ["acme-gpus", "acme-poolwright"] && strcontains(google_cloudbuild_trigger.boot_image["acme-gpus"].build[0].step[0].args[1], "gs://acme-gpus-poolwright-builds/packer.tar.gz")
     error_message = "Each fleet project's bucket gets packer's files."
+  }
+}
+
+run "nobody_looks_at_the_status_page_unless_named" {
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.status_page) == 0 && length(google_iap_web_cloud_run_service_iam_member.viewer) == 0
+    error_message = "Somebody may look at the status page whom nobody has named."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.status_page.service_config[0].service_account_email == google_service_account.function["status_page"].email
+    error_message = "The status page runs as somebody else."
+  }
+}
+
+run "viewers_by_iam_alone" {
+  variables {
+    status_page_viewers = ["group:platform@example.com"]
+  }
+
+  assert {
+    condition     = [for each in google_cloud_run_v2_service_iam_member.status_page : "${each.role} ${each.member}"] == ["roles/run.invoker group:platform@example.com"]
+    error_message = "Viewers invoke the page."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.status_page.service_config[0].environment_variables["POOLWRIGHT_IAP_AUDIENCE"] == ""
+    error_message = "The page asks for a token that nobody gives it."
+  }
+}
+
+run "viewers_behind_iap" {
+  variables {
+    status_page_viewers = ["group:platform@example.com"]
+    status_page_iap     = true
+  }
+
+  assert {
+    condition     = [for each in google_cloud_run_v2_service_iam_member.status_page : each.member] == ["serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com"]
+    error_message = "Somebody gets around IAP."
+  }
+
+  assert {
+    condition     = [for each in google_iap_web_cloud_run_service_iam_member.viewer : "${each.role} ${each.member}"] == ["roles/iap.httpsResourceAccessor group:platform@example.com"]
+    error_message = "IAP lets others in than the viewers."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.status_page.service_config[0].environment_variables["POOLWRIGHT_IAP_AUDIENCE"] == "/projects/123456789012/locations/us-central1/services/poolwright-status-page"
+    error_message = "The page does not check whom IAP vouches for."
   }
 }
