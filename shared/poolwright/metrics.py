@@ -99,7 +99,7 @@ def unseen(environment: str, look: Look, cluster: str = "") -> None:
 
 
 def brake(kind: Brake, place: str = "") -> None:
-    """Looks that found poolwright stopped, a rollout of an environment paused, or a cluster or a node of it suspended."""
+    """Looks that found poolwright stopped, a rollout of an environment paused, a cluster or a node of it suspended."""
     _write("brake", kind=kind, place=place)
 
 
