@@ -199,7 +199,7 @@ def test_the_whole_template_is_valid(packer: Packer) -> None:
 def test_the_template_is_written_as_packer_writes_it() -> None:
     done = subprocess.run(
         [BUILT / "packer", "fmt", "-check", "-diff", PACKER],
-        env={"CHECKPOINT_DISABLE": "1"}, capture_output=True, text=True, check=False,
+        env=os.environ | {"CHECKPOINT_DISABLE": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
