@@ -79,8 +79,9 @@ def test_the_package_installs_a_command_and_what_it_needs() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert project["project"]["scripts"] == {"poolwright": "poolwright.cli:main"}
-    assert project["tool"]["setuptools"]["packages"]["find"]["where"] == ["shared"]
-    files = project["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
+    hatch = project["tool"]["hatch"]
+    assert hatch["build"]["targets"]["wheel"]["packages"] == ["shared/poolwright"]
+    files = hatch["metadata"]["hooks"]["requirements_txt"]["files"]
     named = "".join((ROOT / name).read_text("utf-8") for name in files)
     assert {"typer", "rich", "msgspec"} <= set(re.findall(r"^([\w-]+)==", named, re.MULTILINE))
     assert "typer" not in (ROOT / "requirements.txt").read_text("utf-8")
