@@ -15,6 +15,7 @@ from tests.manifests.examples import LEAST, provisioner
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.kubectl, pytest.mark.slow]
 
+STATUS_PAGE = "poolwright-status-page@my-project.iam.gserviceaccount.com"
 CRD = "nodeprovisioners.compute.poolwright.dev"
 VALUES = ("--set", f"functions.step={STEP}", "--set", f"functions.tick={TICK}")
 
@@ -87,10 +88,20 @@ def test_kustomize_and_the_chart_install_the_same(helm: Cluster) -> None:
                 found[each["kind"], metadata.get("namespace", ""), metadata["name"]] = each
         return found
 
-    made = helm.helm(
-        "template", "poolwright", CHART, *VALUES, "--set", "smokeJobNamespaces={gpu-tests}", "--kube-version", "1.33.0"
+    chart = (
+        "template",
+        "poolwright",
+        CHART,
+        *VALUES,
+        "--set",
+        "smokeJobNamespaces={gpu-tests}",
+        "--kube-version",
+        "1.33.0",
     )
-    assert known(made) == known(helm.kubectl("kustomize", MANIFESTS / "example"))
+    example = known(helm.kubectl("kustomize", MANIFESTS / "example"))
+    assert known(helm.helm(*chart)) == example
+    page = known(helm.kubectl("kustomize", MANIFESTS / "status-page"))
+    assert known(helm.helm(*chart, "--set", f"functions.statusPage={STATUS_PAGE}")) == example | page
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -133,6 +133,7 @@ GIVEN = {
     "cluster": "serving",
     "function_service_accounts": json.dumps(
         {name: f"poolwright-{name}@my-project.iam.gserviceaccount.com" for name in ("notify", "step", "tick")}
+        | {"status_page": "poolwright-status-page@my-project.iam.gserviceaccount.com"}
     ),
     "gke_notifications_topic": "projects/my-project/topics/gke-notifications",
     "smoke_job_namespaces": '["gpu-tests"]',
@@ -167,7 +168,8 @@ def test_a_cluster_gets_the_objects_of_the_manifests(copy: Path, tmp_path: Path,
     made = objects(HELM, "template", *where, "-f", given, unquoted(one["name"]), chart)
 
     if release == "poolwright":
-        assert made == objects("kubectl", "kustomize", MANIFESTS / "example")
+        wanted = [objects("kubectl", "kustomize", MANIFESTS / each) for each in ("example", "status-page")]
+        assert made == wanted[0] | wanted[1]
     else:
         (provisioner,) = made.values()
         spec = {"existingInstanceGroupNames": ["a"], "maxNodes": 2, "schedule": [{"minNodes": 1}]}

@@ -29,7 +29,10 @@ check "notifications" {
 locals {
   # What the charts are given; manifests/helm has them. A field that is null is as one that is not there.
   cluster_values = {
-    functions          = { for function in ["step", "tick"] : function => var.function_service_accounts[function] }
+    functions = merge(
+      { for function in ["step", "tick"] : function => var.function_service_accounts[function] },
+      { for email in [lookup(var.function_service_accounts, "status_page", "")] : "statusPage" => email if email != "" },
+    )
     smokeJobNamespaces = sort(var.smoke_job_namespaces)
   }
   provisioner_values = { provisioners = var.provisioners }

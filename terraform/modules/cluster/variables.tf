@@ -35,7 +35,7 @@ variable "vpc_egress" {
 }
 
 variable "function_service_accounts" {
-  description = "Function -> email of its service account: the output of module poolwright. Of these, step and tick reach clusters."
+  description = "Function -> email of its service account: the output of module poolwright. Of these, step and tick reach clusters, and status_page where it is given."
   type        = map(string)
 
   validation {
