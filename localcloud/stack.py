@@ -139,8 +139,8 @@ class Stack:
         if self._kubernetes == "real":
             self.listeners.serve_http(REVIEWS, tokens.review)
         self.listeners.serve_http(RESOURCE_MANAGER, ResourceManager(self.world).serve)
-        for host, api in deployed.apis(self.world):
-            self.listeners.serve_http(host, api.serve)
+        for host, shown in deployed.apis(self.world):
+            self.listeners.serve_http(host, shown.serve)
         usage = ServiceUsage(self.world, self.listeners.backends)
         self.listeners.serve_http(SERVICE_USAGE, usage.serve)
         for host in ("oauth2.googleapis.com", "iamcredentials.googleapis.com", "accounts.google.com"):
