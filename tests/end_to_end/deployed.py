@@ -127,9 +127,9 @@ class Deployed:
         return self.stage.deployment.functions[function].log.read_text("utf-8")
 
     def lines(self, function: str, *, message_id: str = "") -> list[Json]:
-        """A function's structured log lines, all or those about a message."""
+        """A function's structured log lines for people, all or those about a message."""
         found = [json.loads(line) for line in self.log_text(function).splitlines() if line.startswith("{")]
-        return [line for line in found if message_id in ("", labels(line).get("message_id"))]
+        return [line for line in found if "metric" not in line and message_id in ("", labels(line).get("message_id"))]
 
     # The world and the store
 
