@@ -31,6 +31,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             return made
 
         for story in (*chaos.STORIES, *flows.STORIES):
-            with ground(story.world).flow() as flow:
-                play(story, flow)
+            try:
+                with ground(story.world).flow() as flow:
+                    play(story, flow)
+            except AssertionError:
+                if not found.denied:  # else a test tells of that
+                    raise
     return found

@@ -23,7 +23,7 @@ from tests.chaos.harness import PERSON, Flow
 from tests.chaos.outside import Around
 from tests.permissions.reach import PORTS, TOPICS
 
-FIRESTORE = "firestore.googleapis.com"
+FIRESTORE, CONTROL_PLANES = "firestore.googleapis.com", "gke.goog"
 
 
 @dataclass
@@ -85,8 +85,10 @@ class Guarded(Ground):
         with super().flow(**more) as flow:
             late = self.ports.__dict__
             late["store"] = _Watched(self, "store", _Firestore(self, late["store"]))
-            yield flow
-            self.seen.add(self.access)
+            try:
+                yield flow
+            finally:
+                self.seen.add(self.access)
 
     def call(self, function: str, body: Json, *, weather: Around | None = None) -> int:
         self.function, before = self.person if function == PERSON else function, self.function
@@ -152,6 +154,9 @@ class _Watched:
         def method(*args: Any, **more: Any) -> Any:
             calls = self._ground.seen.calls.setdefault(self._ground.function, set())
             calls.add(f"{self._port}.{name}")
+            if self._port == "clusters":  # by its DNS-based endpoint, if it has one
+                bearer = f"Bearer {self._ground.function}"
+                self._ground.access.check(bearer, host=CONTROL_PLANES, method="kubernetes", params={})
             if self._port == "publisher":
                 calls.add(_topic(self._ground.ports, args[0]))
             return real(*args, **more)

@@ -45,7 +45,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with pytest.MonkeyPatch.context() as monkeypatch, ground.flow() as flow:
         monkeypatch.chdir(tmp_path_factory.mktemp("at-work"))
         image(flow, run_id=1)
-        play(flow, ground)
+        try:
+            play(flow, ground)
+        except AssertionError:
+            found.add(ground.access)
+            if not found.denied:  # else a test tells of that
+                raise
     ground.close()
     return found
 
