@@ -86,9 +86,11 @@ def test_what_is_no_token_is_refused(proxy: IdentityAwareProxy, token: str) -> N
         proxy.who({HEADER: token, "x-goog-authenticated-user-email": "accounts.google.com:eve@example.com"})
 
 
-def test_another_algorithm_is_refused(keys: Keys, proxy: IdentityAwareProxy) -> None:
-    pem = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def test_another_algorithm_is_refused_whatever_key_it_names() -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     now = int(time.time())
     token = jwt.encode(RSASigner.from_string(pem, "first"), {**CLAIMS, "iat": now, "exp": now + 600}).decode()
     with pytest.raises(Refused):
-        proxy.who({HEADER: token})
+        IdentityAwareProxy(AUDIENCE, keys=lambda: {"first": public}).who({HEADER: token})
