@@ -11,6 +11,7 @@ from tests.chaos.flows.world import L4, NAME, image, phase, runs
 from tests.chaos.harness import Flow
 from tests.permissions import roles
 from tests.permissions.guarded import Guarded, Seen
+from tests.permissions.test_functions import NOTHING
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +96,6 @@ def test_nobody_is_refused_anything(seen: Seen) -> None:
 
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_a_role_has_no_surplus_and_no_lack(kind: str, seen: Seen) -> None:
-    above = [each for each in COMMANDS if list(COMMANDS).index(each) < list(COMMANDS).index(kind)]
-    given = set().union(*(roles.of_person(each) for each in above))
-    assert sorted(map(str, roles.of_person(kind))) == sorted(map(str, seen.uses[kind] | given))
+    below = [roles.of_person(each) for each in list(COMMANDS)[: list(COMMANDS).index(kind)]]
+    may, needed = roles.of_person(kind), seen.uses.get(kind, set()).union(*below)
+    assert {"lack": sorted(map(str, needed - may)), "surplus": sorted(map(str, may - needed))} == NOTHING
