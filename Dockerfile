@@ -20,16 +20,16 @@ COPY functions functions
 COPY shared shared
 ENV PYTHONPATH=shared
 RUN ["/opt/poolwright/bin/python", "tools/package.py", "functions.zip"]
-RUN ["python3", "-m", "zipfile", "--extract", "functions.zip", "/workspace"]
+RUN ["python3", "-m", "zipfile", "--extract", "functions.zip", "/srv/poolwright"]
 # Nobody may write here later, so it is compiled now; a cold start pays for nothing twice.
-RUN ["/opt/poolwright/bin/python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/workspace"]
+RUN ["/opt/poolwright/bin/python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/srv/poolwright"]
 
 FROM ${BASE}
 COPY --from=build /opt/poolwright /opt/poolwright
-COPY --from=build /workspace /workspace
-WORKDIR /workspace
+COPY --from=build /srv/poolwright /srv/poolwright
+WORKDIR /srv/poolwright
 ENV PATH=/opt/poolwright/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONUNBUFFERED=1 \
-    FUNCTION_SOURCE=/workspace/main.py PORT=8080
+    FUNCTION_SOURCE=/srv/poolwright/main.py PORT=8080
 USER 65532:65532
 EXPOSE 8080
 # https://github.com/GoogleCloudPlatform/functions-framework-python#configure-the-functions-framework

@@ -116,9 +116,9 @@ def test_nobody_in_it_is_root_and_nothing_goes_through_a_shell() -> None:
 
 def test_what_it_starts_serves_the_function_that_a_service_names(archive: Path, tmp_path: Path) -> None:
     """Its own command under its own variables, where the image has its folders."""
-    source, home, port = unpack(archive, tmp_path / "workspace"), tmp_path / "home", free_port()
+    source, home, port = unpack(archive, tmp_path / "poolwright"), tmp_path / "home", free_port()
     home.mkdir()
-    there = {"/opt/poolwright": str(PYTHON.parent.parent), "/workspace": str(source), "/tmp": str(home)}
+    there = {"/opt/poolwright": str(PYTHON.parent.parent), "/srv/poolwright": str(source), "/tmp": str(home)}
     told = {name: re.sub("|".join(there), lambda found: there[found[0]], text) for name, text in variables().items()}
     told |= {"FUNCTION_TARGET": "tick", "PORT": str(port), "POOLWRIGHT_PROJECT": "p"}
     program = shutil.which(command()[0], path=told["PATH"])
@@ -190,7 +190,7 @@ class TestImage:
     def test_it_holds_the_archive_and_nothing_else_of_ours(
         self, buildah: Buildah, container: str, archive: Path, tmp_path: Path
     ) -> None:
-        inside = Path(buildah("mount", container)) / "workspace"
+        inside = Path(buildah("mount", container)) / "srv/poolwright"
         expected = unpack(archive, tmp_path / "expected")
         assert files(inside) == files(expected)
         assert (inside / "__pycache__").is_dir(), "it is compiled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -134,5 +135,6 @@ def test_a_message_is_handled_where_the_exporter_is_none_we_know(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
+    caplog.set_level(logging.WARNING, logger="poolwright")
     assert handle({traces.ATTRIBUTE: CALLER}) == CALLER
     assert "'zipkin'" in caplog.text
