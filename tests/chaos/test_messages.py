@@ -2,7 +2,8 @@
 
 The messages of a flow are those of its clean run. Every day a few messages of a sixth of the flows meet a twist each,
 all taking turns; in the slow tests, which CI runs, each kind of message meets every other twist, the rest with another
-CHAOS_TURN; and with CHAOS_ALL=1 each message meets every twist. Messages are of one kind if what comes of them is the same but for names.
+CHAOS_TURN; and with CHAOS_ALL=1 each message meets every twist. Messages are of one kind if what comes of them is the
+same but for names.
 """
 
 from __future__ import annotations
