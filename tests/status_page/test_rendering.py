@@ -122,10 +122,10 @@ def test_a_page_has_what_a_screen_reader_goes_by(name: str) -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize(("zones", "name"), [(4, "n" * 63), (3, "gke-serving-gpu-h100-0a1b2c3d-grp")])
+@pytest.mark.parametrize(("zones", "name"), [(4, "n" * 63), (1, "gke-serving-gpu-h100-0a1b2c3d-grp")])
 def test_a_page_of_a_thousand_groups_is_under_200_kb(zones: int, name: str) -> None:
     pools = [
-        pool(f"gpu-{number}", [group(name, zone=f"northamerica-northeast1-{zone}") for zone in "abcd"[:zones]])
+        pool(f"gpu-{number}", [group(name, zone=f"us-central1-{zone}") for zone in "abcd"[:zones]])
         for number in range(1000 // zones)
     ]
     assert len(shown("fleet.html", "/fleet", fleet(pools)).encode()) < 200_000
