@@ -82,7 +82,8 @@ def _stand_in(folder: Path) -> Iterator[None]:
             sys.modules[name] = importlib.util.module_from_spec(spec)
         yield
     finally:
-        for name in [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]:
+        # Of a list, which is made in one go: other threads import meanwhile.
+        for name in [name for name in list(sys.modules) if name == PACKAGE or name.startswith(f"{PACKAGE}.")]:
             del sys.modules[name]
         parent, _, last = PACKAGE.rpartition(".")
         vars(sys.modules[parent]).pop(last, None)
@@ -130,7 +131,7 @@ def without_async_rest() -> Iterator[None]:
     try:
         yield
     finally:
-        del sys.modules[_ASYNC_REST]
+        sys.modules.pop(_ASYNC_REST, None)
 
 
 @contextmanager

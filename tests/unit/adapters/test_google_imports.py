@@ -213,3 +213,28 @@ def test_who_has_asynchronous_rest_already_keeps_it() -> None:
     """)
         == "True"
     )
+
+
+def test_clients_come_while_other_threads_import() -> None:
+    printed = in_a_fresh_process("""
+        import sys, threading
+        sys.setswitchinterval(1e-6)
+        done = threading.Event()
+
+        def import_something() -> None:
+            number = 0
+            while not done.is_set():
+                sys.modules[f"somebody_elses_{number}"] = sys
+                number += 1
+
+        other = threading.Thread(target=import_something)
+        other.start()
+        from poolwright.adapters.google_imports import CLIENTS, compute_client
+        try:
+            print(*(compute_client(name).__name__ for name in CLIENTS))
+        finally:
+            done.set()
+            other.join()
+        print(*(name for name in sys.modules if name.startswith("google.cloud.compute_v1")))
+    """)
+    assert printed.splitlines() == ["InstanceGroupManagersClient ImagesClient"]
