@@ -104,7 +104,11 @@ def tables(*, project: str, number: str, urls: Mapping[str, str], variables: Ite
     bindings.append({"role": "roles/editor", "members": [f"serviceAccount:{number}@cloudservices.gserviceaccount.com"]})
     writer = f"serviceAccount:service-{number}@gcp-sa-logging.iam.gserviceaccount.com"
     sink = {"role": "roles/pubsub.publisher", "members": [writer]}
-    step = {"role": "roles/iam.serviceAccountUser", "members": [f"serviceAccount:{identity('step', project)}"]}
+    accounts = {
+        "node": f"{number}-compute@developer.gserviceaccount.com",
+        "builder": f"poolwright-builder@{project}.iam.gserviceaccount.com",
+    }
+    users = {kind: [name for name, each in given.items() if kind in each["acts_as"]] for kind in accounts}
     return {
         FUNCTIONS_TABLE: {
             f"{place}/functions/{_dashed(each)}": _function(project, place, each, urls[each], variables)
@@ -114,9 +118,15 @@ def tables(*, project: str, number: str, urls: Mapping[str, str], variables: Ite
         ROLES: {role: {"name": role, "includedPermissions": has} for role, (_, has) in roles.items()},
         resource_manager.POLICIES: {project: {"version": 3, "bindings": bindings}},
         "pubsub.policies": {f"projects/{project}/topics/gke-audit": {"etag": "ACAB", "bindings": [sink]}},
-        ACCOUNTS: {f"{number}-compute@developer.gserviceaccount.com": {"version": 1, "bindings": [step]}},
+        ACCOUNTS: {email: _used_by(users[kind], project) for kind, email in accounts.items()},
         service_usage.TABLE: {f"{each}.googleapis.com": "ENABLED" for each in _OWN_APIS},
     }
+
+
+def _used_by(functions: Iterable[str], project: str) -> Json:
+    """The policy of an account that functions may act as."""
+    members = [f"serviceAccount:{identity(each, project)}" for each in functions]
+    return {"version": 1, "bindings": [{"role": "roles/iam.serviceAccountUser", "members": members}]}
 
 
 def _function(project: str, place: str, name: str, url: str, variables: Iterable[str]) -> Json:
