@@ -36,6 +36,15 @@ resource "google_storage_bucket_iam_member" "packages" {
   member   = google_service_account.built_as["packages"].member
 }
 
+# The container image goes where the functions' images are (cloudbuild/container.yaml).
+resource "google_artifact_registry_repository_iam_member" "packages" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.built_as["packages"].member
+}
+
 # Tests run for pull requests, packages are made of what was merged.
 resource "google_cloudbuild_trigger" "this" {
   for_each        = local.triggers
