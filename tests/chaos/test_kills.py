@@ -16,7 +16,7 @@ One short story is struck before and after each of its calls, reads too, to keep
 Points are of one kind if messages of one kind have led to the same calls so far, but for names: the second group of a
 wave is changed as the first one is, and in the next story too. The slow tests, which CI runs, strike a point of each
 kind in each world (CHAOS_TURN=n says which, for whoever runs them night by night), and with CHAOS_ALL=1 every point of
-every story; `make test` strikes a few points of a sixth of the flows.
+every story; `make test` strikes a few points of an eighth of the flows.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ ENOUGH = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_morning_goes_well(begin: Begin) -> None:
     day = begin(SEED)
     day.live(hours=1)

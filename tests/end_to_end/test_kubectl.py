@@ -83,6 +83,7 @@ def test_cordon_and_drain(kubectl: Tool, core: client.CoreV1Api) -> None:
     assert 'nodes "none" not found' in kubectl.refused("drain none")
 
 
+@pytest.mark.slow
 def test_a_drain_waits_for_a_disruption_budget(kubectl: Tool, core: client.CoreV1Api) -> None:
     budget = {
         "apiVersion": "policy/v1",

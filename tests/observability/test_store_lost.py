@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 
 from poolwright.adapters.sqlite_store import SqliteStore
 from poolwright.services import released, status
@@ -25,6 +26,7 @@ def writes(flow: Flow) -> list[str]:
     return [each.method for each in flow.stack.world.calls.mutating() if not each.host.startswith("pubsub")]
 
 
+@pytest.mark.slow
 def test_a_lost_store_changes_nothing_until_somebody_starts_the_run_that_the_fleet_is_on(begin: Begin) -> None:
     flow = begin()
     image(flow, run_id=1)

@@ -456,8 +456,9 @@ def many_more(it: Deployment) -> None:
 
 
 def test_people_get_a_line_a_thing_and_under_it_what_to_do(
-    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+    deployment: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     deployment.loop.call(lambda: in_subscription("step", ackDeadlineSeconds=60)(deployment))
     assert run(["doctor", "--env", "demo"]) == 1
     lines = capsys.readouterr().out.splitlines()
