@@ -18,7 +18,7 @@ from poolwright.environments import Environment
 from poolwright.references import GroupRef, PoolRef, last_part
 from poolwright.services.ports import Json, Ports
 
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 100.0  # a group that was in other hands is asked for again after 50 s of the functions' own time
 LOOK_SECONDS = 0.25
 PAUSE_SECONDS = 4.0  # longer than a wave takes that nobody pauses
 BUSY_PERCENT = 95

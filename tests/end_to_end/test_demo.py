@@ -17,7 +17,7 @@ from tests.end_to_end.deployed import PYTHON, ROOT, WORLDS
 pytestmark = pytest.mark.slow
 
 AT_ONCE = 2  # as many as CI has cores
-PATIENCE_SECONDS = 40  # for one thing; the longest takes 10 alone
+SOON = ("--patience", "40")  # for one thing that does not come; the longest takes 10 alone
 LONGEST_SECONDS = 300
 
 
@@ -31,7 +31,7 @@ class Demo:
     def begin(cls, archive: Path, folder: Path, *options: str) -> Demo:
         command = [sys.executable, "-m", "localcloud.demo", "--archive", str(archive)]
         command += ["--python", str(PYTHON), "--folder", str(folder)]
-        command += ["--pubsub", "embedded", "--firestore", "embedded", "--patience", str(PATIENCE_SECONDS), *options]
+        command += ["--pubsub", "embedded", "--firestore", "embedded", *options]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([".", "shared", "functions"])}  # as the Makefile has it
         process = subprocess.Popen(
             command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -54,7 +54,7 @@ def in_pairs(names: Iterable[str]) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("names", in_pairs(each.name for each in SUBSCRIPTIONS), ids=" and ".join)
 def test_the_demo_fails_without_any_one_subscription(archive: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
-    demos = {name: Demo.begin(archive, tmp_path / name, "--without", name) for name in names}
+    demos = {name: Demo.begin(archive, tmp_path / name, "--without", name, *SOON) for name in names}
     for name, (status, shown) in {name: demo.end() for name, demo in demos.items()}.items():
         assert status == 1, f"without {name}:\n{shown}"  # 2 would be a demo that could not be played at all
         assert "not as expected" in shown
