@@ -81,7 +81,8 @@ def test_what_rbac_lets_functions_do_is_known_to_whoever_may_ask(real_stack: Rea
 
     example = real_stack.kubectl("kustomize", str(ROOT / "manifests" / "example")).stdout
     whole = list(yaml.safe_load_all(example.replace("@my-project.", f"@{real_stack.project}.")))
-    real_stack.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gpu-tests"}}, *whole)
+    whole.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gpu-tests"}})
+    real_stack.apply(whole[-1], *whole[:-1])
     found = findings(operator, "network path")
     assert [each["severity"] for each in found] == ["ok"], found
     assert all(use.verb in ("get", "list", "create") for use in real_stack.audit(asker))

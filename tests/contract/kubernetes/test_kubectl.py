@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -112,7 +113,13 @@ def test_it_explains_and_lists_what_is_served(served: Served, kubectl: Kubectl) 
     assert "maxUnavailable\t<IntOrString>" in kubectl("explain", "deployment.spec.strategy.rollingUpdate").stdout
     kubectl("apply", "-f", "-", objects=[definition_body()])
     kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=10s")
-    assert "size\t<integer> -required-" in kubectl("explain", "widget.spec").stdout
+
+    def is_explained() -> bool:
+        with contextlib.suppress(AssertionError):  # discovery follows a moment after
+            return "size\t<integer> -required-" in kubectl("explain", "widget.spec").stdout
+        return False
+
+    eventually(is_explained, within=30)
     assert "widgets" in kubectl("api-resources", "--api-group=example.com", "-o", "name").stdout
 
 
