@@ -76,7 +76,7 @@ test: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## The everyday tests
 	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "not slow and not gcloud and not official and not packer and not terraform and not kubernetes and not browser and not container and not docs" $(TESTS)
 
 test-slow: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## What takes longer, or needs gcloud and its emulators
-	@$(RUN) -m pytest -q -n 3 --dist loadfile -m "(slow or gcloud or official) and not packer and not kubernetes and not container" $(TESTS)
+	@$(RUN) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "(slow or gcloud or official) and not packer and not kubernetes and not container" $(TESTS)
 
 test-kubernetes: $(VENV)/.done $(FUNCTIONS_VENV)/.done $(ARCHIVE) ## On a real control plane (make kubernetes, make helm)
 	@for each in build/kubernetes build/helm; do \
