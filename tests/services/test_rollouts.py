@@ -243,6 +243,7 @@ class TestACanaryNode:
         assert rollout(flow, 1)["proved"] != seen.canary
 
 
+@pytest.mark.slow
 class TestRivals:
     def test_a_newer_rollout_supersedes_an_older_one_and_both_say_so(self, begin: Begin) -> None:
         flow = begin()

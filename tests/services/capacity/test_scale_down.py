@@ -121,6 +121,7 @@ def test_a_pod_leaves_when_its_budget_allows_and_the_node_waits_for_that(begin: 
     assert idle not in nodes(flow)
 
 
+@pytest.mark.slow
 def test_an_instance_is_never_deleted_before_its_pods_had_their_time_to_end(begin: Begin) -> None:
     flow = begin(PATIENT)
     idle = idle_node(flow)
