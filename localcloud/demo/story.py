@@ -144,7 +144,7 @@ class Story:
         causes = {last_part(record["cause"].partition(" ")[0]) for record in self._records()}
         for name in HEARD:
             self.screen.check(f"subscription {name}", expected="heard", found="heard" if name in causes else "silent")
-            self.screen.check("subscription notify", expected="heard", found="heard" if self.chat.texts else "silent")
+        self.screen.check("subscription notify", expected="heard", found="heard" if self.chat.texts else "silent")
 
     # What is done
 
