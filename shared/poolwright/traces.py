@@ -198,6 +198,8 @@ def _exporter(name: str) -> SpanExporter | None:
     if name == "otlp":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+        # It quotes a malformed OTEL_EXPORTER_OTLP_HEADERS, which holds the collector's key.
+        logging.getLogger("opentelemetry.util.re").setLevel(logging.CRITICAL)
         told = any(os.environ.get(each) for each in _TIMEOUTS)
         return OTLPSpanExporter(timeout=None if told else EXPORT_SECONDS)
     if name == "console":

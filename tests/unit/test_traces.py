@@ -138,3 +138,13 @@ def test_a_message_is_handled_where_the_exporter_is_none_we_know(
     caplog.set_level(logging.WARNING, logger="poolwright")
     assert handle({traces.ATTRIBUTE: CALLER}) == CALLER
     assert "'zipkin'" in caplog.text
+
+
+def test_a_collectors_key_that_is_written_wrongly_is_in_no_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", NOBODYS_PORT)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-team-key: c4n4ry")
+    assert handle({traces.ATTRIBUTE: CALLER})
+    assert "c4n4ry" not in caplog.text
