@@ -240,7 +240,7 @@ FAULTS: list[tuple[str, str, str, str, Change]] = [
         "provisioners",
         "problem",
         "serving/l4",
-        "names gke-gone-grp",
+        "no node pool of the cluster has the instance group gke-gone-grp",
         in_provisioner("l4", SERVING, existingInstanceGroupNames=["gke-gone-grp"]),
     ),
     (

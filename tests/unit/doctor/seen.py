@@ -71,7 +71,8 @@ def project(**more: Any) -> Project:
 def fleet(**more: Any) -> Fleet:
     facts: Json = {
         "trusted_images": {"rules": [{"allowAll": True}]}, "region_quotas": {}, "project_quotas": [],
-        "groups": Listed(({"name": GROUP.name, "targetSize": 1},)), "reservations": Listed(()), "alerts": [],
+        "groups": Listed(({"name": GROUP.name, "zone": f"zones/{GROUP.zone}", "targetSize": 1},)),
+        "reservations": Listed(()), "alerts": [],
     }  # fmt: skip
     return Fleet(**facts | more)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from poolwright.logs import redact
 from poolwright.services.doctor.checks import (
     apis,
     clocks,
@@ -47,5 +48,5 @@ def _tried(name: str, check: Check, sight: Sight) -> Iterator[Finding]:
     try:
         yield from check(sight)
     except Exception as error:
-        what = f"this should not have happened: {type(error).__name__}: {error}"
+        what = redact(f"this should not have happened: {type(error).__name__}: {error}")
         yield Finding(check=name, severity="unknown", where=sight.own, what=what, to_do="Please open an issue with it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poolwright.capacity import observing
 from poolwright.capacity.provisioner import BadProvisioner, Provisioner, decode
 from poolwright.references import ClusterRef
 from poolwright.services import second_masters
@@ -54,11 +55,9 @@ def _provisioners(sight: Sight, cluster: ClusterSeen, gke: Cluster) -> Iterator[
 
 def _one(where: str, provisioner: Provisioner, gke: Cluster, everybody: list[Json]) -> Iterator[Finding]:
     groups = [group for pool in gke.pools for group in pool.groups]
-    known = {name for group in groups for name in (group.name, f"{group.zone}/{group.name}")}
-    for name in provisioner.spec.existing_instance_group_names:
-        if name not in known:
-            what = f"existingInstanceGroupNames names {name}, which no node pool of the cluster has"
-            yield says.problem(where, what, f"kubectl edit nodeprovisioner {provisioner.name}")
+    _, wrong = observing.resolve(provisioner.spec.existing_instance_group_names, groups)
+    if wrong:
+        yield says.problem(where, wrong, f"kubectl edit nodeprovisioner {provisioner.name}")
     if why := second_masters.refusal(provisioner, gke, everybody):
         what, _, todo = why.rpartition("; ") if "; " in why else (why, "", "docs/provisioners.md")
         yield says.problem(where, what, todo)

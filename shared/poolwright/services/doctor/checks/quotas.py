@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from poolwright.capacity import observing
 from poolwright.capacity.provisioner import BadProvisioner, decode
-from poolwright.references import GroupRef, last_part
+from poolwright.references import last_part
 from poolwright.services.doctor.findings import Finding, Says, Unknown
-from poolwright.services.doctor.sight import ClusterSeen, Sight
-from poolwright.services.ports import Json, Listed, NodePool
+from poolwright.services.doctor.sight import Sight
+from poolwright.services.ports import Json, Listed
 
 says = Says("quotas")
 NEARLY = 0.9  # of a limit
@@ -107,22 +108,18 @@ def _growth(sight: Sight, project: str) -> defaultdict[str, Counter[tuple[str, b
                 spec = decode(body).spec
             except BadProvisioner:
                 continue  # which is another check's to say
-            named = list(_named(cluster, spec.existing_instance_group_names))
-            if named:
-                (group, pool), more = named[0], spec.max_nodes - sum(sizes.get(each.name, 0) for each, _ in named)
+            owners = {group: pool for pool in cluster.pools for group in pool.groups}
+            named, _ = observing.resolve(spec.existing_instance_group_names, owners)  # why not, another check says
+            if groups := list(named.values()):
+                group, pool = groups[0], owners[groups[0]]
+                more = spec.max_nodes - sum(sizes.get((each.zone, each.name), 0) for each in groups)
                 for accelerator in pool.accelerators:
                     found[_region(group.zone)][accelerator, pool.spot] += max(more, 0) * pool.gpus_per_node
     return found
 
 
-def _named(cluster: ClusterSeen, names: tuple[str, ...]) -> Iterator[tuple[GroupRef, NodePool]]:
-    for name in names:
-        for pool in cluster.pools:
-            yield from ((group, pool) for group in pool.groups if name in (group.name, f"{group.zone}/{group.name}"))
-
-
-def _sizes(listed: Listed) -> dict[str, int]:
-    return {each["name"]: int(each.get("targetSize", 0)) for each in listed}
+def _sizes(listed: Listed) -> dict[tuple[str, str], int]:
+    return {(last_part(each["zone"]), each["name"]): int(each.get("targetSize", 0)) for each in listed}
 
 
 def _region(zone: str) -> str:

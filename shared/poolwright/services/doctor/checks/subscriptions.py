@@ -92,17 +92,18 @@ def _filter(where: str, text: str, wanted: Subscription) -> Iterator[Finding]:
 
 def _endpoint(sight: Sight, subscription: Json, wanted: Subscription) -> Iterator[Finding]:
     where, url = last_part(subscription["name"]), subscription["pushConfig"]["pushEndpoint"]
+    plain = url.partition("?")[0]  # some keep a token behind it
     functions = sight.deployed.functions
     if isinstance(functions, Unknown):
         return
     function = sight.function(wanted.function)
     if function is None:
-        what = f"function {wanted.function} is not deployed in {sight.own} as a Cloud Function; it pushes to {url}"
+        what = f"function {wanted.function} is not deployed in {sight.own} as a Cloud Function; it pushes to {plain}"
         yield says.warning(where, what, APPLY)
     elif function.get("state", "ACTIVE") != "ACTIVE":
         yield says.problem(where, f"function {wanted.function} is {function['state']}", "gcloud functions list --v2")
     elif url.rstrip("/") not in _addresses(function):
-        yield says.problem(where, f"it pushes to {url}, which is not function {wanted.function}", APPLY)
+        yield says.problem(where, f"it pushes to {plain}, which is not function {wanted.function}", APPLY)
 
 
 def _addresses(function: Json) -> set[str]:
