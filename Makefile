@@ -22,7 +22,7 @@ FOR_ENV = --env "$(ENV)"
 FOR_RUN = $(if $(RUN_ID),--run-id "$(RUN_ID)")
 FOR_GROUPS = $(if $(INSTANCE_GROUPS),--groups "$(INSTANCE_GROUPS)")
 
-.PHONY: help rehearsal docs docs-serve test-docs references setup demo test test-slow test-packer test-kubernetes test-container test-terraform terraform-docs terraform-schemas lint types layers check package wheel kubernetes helm \
+.PHONY: help rehearsal docs docs-serve test-docs references setup demo test test-slow test-packer test-kubernetes test-container test-browser screenshots packer test-terraform terraform-docs terraform-schemas lint types layers check package wheel kubernetes helm \
 	tflint bench clean
 .PHONY: gcloud-auth tidy create-test-ref-node-pool check-latest-source-image fetch-current-metadata \
 	delete-test-ref-node-pool build-boot-disk list-node-pools mutate-instance-groups rollback-instance-groups
