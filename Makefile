@@ -146,7 +146,7 @@ docs: $(DOCS_VENV)/.done $(MERMAID) ## The documentation as a site, in build/doc
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(DOCS_VENV)/bin/mkdocs build
 	@echo "build/docs/index.html"
 
-test-docs: docs ## That the site is whole, and is not made with a broken link
+test-docs: $(VENV)/.done docs ## That the site is whole, and is not made with a broken link
 	@$(RUN) -m pytest -q -n 0 -m docs $(or $(TESTS),tests/docs)
 
 references: $(VENV)/.done ## The pages of docs/reference, from the code
