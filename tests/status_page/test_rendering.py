@@ -19,7 +19,7 @@ REASON = "gke-serving-l4-11112222-grp: the template is gone"
 
 
 def shown(template: str, path: str, found: Any, **query: str) -> str:
-    return rendering.page(template, path=path, query=query, who="ada@example.com", found=found)
+    return rendering.page(template, path=path, asked=path, query=query, who="ada@example.com", found=found)
 
 
 def rollout(text: str) -> RolloutSeen:

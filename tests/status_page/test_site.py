@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from poolwright.services.ports import Ports, SignIn, Weather
+from poolwright.services.ports import Missing, Ports, SignIn, Weather
 from poolwright.status_page import rendering, site
 from poolwright.status_page.site import Asked
 from poolwright.verdicts import Refused
@@ -42,6 +44,20 @@ def test_every_page_is_there_before_there_is_anything_to_show(outside: Outside, 
     assert answer.status == 200
     kind = "application/json" if path.endswith(".json") else "text/html; charset=utf-8"
     assert answer.headers["Content-Type"] == kind
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(f"{path}/" for path in PAGES[1:])])
+def test_a_page_finds_its_style_with_a_slash_at_the_end_and_without(outside: Outside, path: str) -> None:
+    found = re.search(r'rel="stylesheet" href="([^"]+)"', look(outside, path).body.decode())
+    assert found
+    assert look(outside, urlsplit(urljoin(f"http://page{path}", found[1])).path).status == 200
+
+
+def test_a_store_that_is_not_there_is_no_page_that_is_not_there(outside: Outside) -> None:
+    def ports() -> Ports:
+        raise Missing("the database does not exist")
+
+    assert site.answer(Asked("GET", "/fleet"), ports, lambda: None).status == 500
 
 
 @pytest.mark.parametrize("path", PAGES + JSON + ("/nothing", "/rollouts/none", "/style.css"))

@@ -43,12 +43,13 @@ def assets() -> Mapping[str, Asset]:
     return {each.name: Asset(each.read_bytes(), _KINDS[each.suffix]) for each in files if each.suffix in _KINDS}
 
 
-def page(template: str, *, path: str, query: Mapping[str, str], who: str, found: Any) -> str:
-    """The page at `path`, of what was found; `who` is signed in, empty where nobody says."""
+def page(template: str, *, path: str, asked: str, query: Mapping[str, str], who: str, found: Any) -> str:
+    """The page at `path`, of what was found, asked for at the path `asked`, which may end in a slash; `who` is signed
+    in, empty where nobody says."""
     return (
         _jinja()
         .get_template(template)
-        .render(found=found, query=query, who=who, here=path, base="../" * (path.count("/") - 1) or "./")
+        .render(found=found, query=query, who=who, here=path, base="../" * (asked.count("/") - 1) or "./")
     )
 
 

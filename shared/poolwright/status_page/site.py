@@ -95,11 +95,11 @@ def answer(asked: Asked, ports: Callable[[], Ports], sign_in: Callable[[], SignI
     except Refused as refusal:
         log.warning("not shown: %s", refusal)
         return _trouble(asked, 403, "You are not signed in", f"{refusal.problem}. {refusal.remedy}.")
-    except (NoSuchPage, Missing) as missing:
+    except NoSuchPage as missing:
         return _trouble(asked, 404, "There is no such page", f"{missing}.")
     except Weather as weather:
         log.warning("not shown: %s", weather)
-        return _trouble(asked, 503, "Not now", "The store does not answer. Load the page again in a minute.")
+        return _trouble(asked, 503, "Not now", "Something it needs does not answer. Load the page again in a minute.")
     except Exception:
         log.exception("a page failed")
         return _trouble(asked, 500, "This page failed", "The log of function status_page says why.")
@@ -113,7 +113,7 @@ def _page(asked: Asked, ports: Callable[[], Ports], who: str) -> Answer:
     found = page.read(outside, asked.query)
     if as_json:
         return Answer(200, msgspec.json.encode(found), _headers("application/json", KEPT_BY_NOBODY))
-    text = rendering.page(page.template, path=path, query=asked.query, who=who, found=found)
+    text = rendering.page(page.template, path=path, asked=asked.path, query=asked.query, who=who, found=found)
     return Answer(200, text.encode(), _headers("text/html; charset=utf-8", KEPT_BY_NOBODY))
 
 
@@ -151,7 +151,10 @@ def _rollouts(ports: Ports, query: Mapping[str, str]) -> Any:
 def _rollout(ports: Ports, name: str) -> Any:
     from poolwright.services import rollout_seen
 
-    return rollout_seen.one(ports, name)
+    try:
+        return rollout_seen.one(ports, name)
+    except Missing as missing:
+        raise NoSuchPage(str(missing)) from None
 
 
 def _provisioners(ports: Ports, query: Mapping[str, str]) -> Any:
